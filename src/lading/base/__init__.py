@@ -1,0 +1,1 @@
+"""Values without I/O that every other shelf may use: errors, reasons, stopping, progress, steps."""

@@ -1,0 +1,45 @@
+"""The step boundaries of an import, enumerated, so that tests can end the process at each one (G2).
+
+Production code calls `reach(step)`; it costs one comparison. Only `lading.testing` installs an
+observer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Every place where an import could be cut off with something done and something not."""
+
+    JOB_CLAIMED = "job_claimed"
+    MANIFEST_SPOOLED = "manifest_spooled"
+    BATCH_IMPORTING = "batch_importing"
+    ITEM_STARTED = "item_started"
+    FILE_OPENED = "file_opened"
+    FILE_WRITTEN = "file_written"
+    FILE_SYNCED = "file_synced"
+    FILE_PLACED = "file_placed"
+    ITEM_FETCHED = "item_fetched"
+    ITEM_GUARDED = "item_guarded"
+    ITEM_WRITTEN = "item_written"
+    ITEM_COMMITTED = "item_committed"
+    ITEMS_DONE = "items_done"
+    BATCH_FINISHED = "batch_finished"
+    JOB_FINISHED = "job_finished"
+
+
+_observer: Callable[[Step], None] | None = None
+
+
+def reach(step: Step) -> None:
+    """Say that the import stands at this boundary."""
+    if _observer is not None:
+        _observer(step)
+
+
+def observe(observer: Callable[[Step], None] | None) -> None:
+    """Install the one observer, or remove it with None. For `lading.testing` alone."""
+    global _observer  # noqa: PLW0603 - one hook for the whole process is the point
+    _observer = observer

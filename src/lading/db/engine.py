@@ -1,0 +1,201 @@
+"""Opens the database and hands out its transactions; what differs at connect is all here.
+
+Readers get a plain transaction. Writers get one that excludes what it must: `BEGIN IMMEDIATE` on
+SQLite, READ COMMITTED on PostgreSQL and MariaDB (asserted there, because an open claim under
+MariaDB's default blocks other workers).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
+from sqlalchemy.engine import URL
+
+from lading.base.errors import MissingExtra, RequestError
+from lading.db.errors import DatabaseConflict, DatabaseUnusable, translated
+
+SQLITE_BUSY_TIMEOUT_MS: Final = 30_000
+MARIADB_VERSION_MIN: Final = (10, 6)
+TRANSACTION_TRIES_MAX: Final = 8
+
+T = TypeVar("T")
+
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mariadb": "mariadb+pymysql",
+    "mysql": "mariadb+pymysql",
+}
+_EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
+
+
+class Database:
+    """A database that answers. `dialect` is `sqlite`, `postgresql` or `mariadb`."""
+
+    def __init__(self, engine: Engine, *, dialect: str) -> None:
+        self.engine = engine
+        self.dialect = dialect
+        self.url_shown = engine.url.render_as_string(hide_password=True)
+        self._writer = engine.execution_options(lading_write=True)
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads; its snapshot ends with the block."""
+        with translated(self.url_shown), self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; commits at the end of the block, rolls back on an error."""
+        with translated(self.url_shown), self._writer.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """A connection on which each statement is its own transaction (single-statement paths)."""
+        with translated(self.url_shown), self._autocommit.connect() as conn:
+            yield conn
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a writing transaction, again from the start when it met a deadlock."""
+        for attempt in range(TRANSACTION_TRIES_MAX):
+            try:
+                with self.write() as conn:
+                    return work(conn)
+            except DatabaseConflict:
+                if attempt + 1 == TRANSACTION_TRIES_MAX:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 5) -> Database:
+    """Open the database at `url` (`sqlite:///path`, `postgresql://…`, `mariadb://…`).
+
+    A SQLite file and its folder are created on first use. Raises `RequestError` for an address
+    that cannot be understood, `MissingExtra` without the driver, `DatabaseUnavailable` when
+    nothing answers there, and `DatabaseUnusable` for a server that is too old.
+    """
+    parsed = _parse(url)
+    dialect = parsed.get_backend_name()
+    try:
+        engine = _create(parsed, dialect, pool_size)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"the driver for {dialect} is not installed",
+            next_step=f"Run: pip install 'lading[{_EXTRAS[dialect]}]'.",
+        ) from error
+    _prepare_connections(engine, dialect)
+    return Database(engine, dialect=dialect)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
+        parsed = parsed.set(drivername=driver)
+        backend = parsed.get_backend_name()
+    except (exc.ArgumentError, ValueError) as error:
+        raise RequestError("the database address cannot be understood") from error
+    if backend not in {"sqlite", "postgresql", "mariadb"}:
+        raise RequestError("Lading runs on SQLite, PostgreSQL and MariaDB", found=parsed.drivername)
+    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
+        os.makedirs(os.path.dirname(os.path.abspath(parsed.database)), exist_ok=True)
+    return parsed
+
+
+def _create(url: URL, dialect: str, pool_size: int) -> Engine:
+    options: dict[str, Any] = {"pool_pre_ping": dialect != "sqlite", "hide_parameters": True}
+    if dialect == "sqlite":
+        options["connect_args"] = {"check_same_thread": False}
+    elif dialect == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"
+        options["connect_args"] = {
+            "options": "-c timezone=UTC",
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+    else:
+        options["isolation_level"] = "READ COMMITTED"
+        options["connect_args"] = {"charset": "utf8mb4", "connect_timeout": 10}
+    if not (dialect == "sqlite" and url.database in {None, "", ":memory:"}):
+        options |= {"pool_size": pool_size, "max_overflow": 10}
+    return create_engine(url, **options)
+
+
+def _prepare_connections(engine: Engine, dialect: str) -> None:
+    if dialect == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    elif dialect == "mariadb":
+        event.listen(engine, "connect", _prepare_mariadb)
+        event.listen(engine, "engine_connect", _assert_mariadb_isolation)
+
+
+def _prepare_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> None:
+    # We say when a transaction begins; the driver's guesses upgrade readers and fail at once.
+    dbapi_connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    writes = conn.get_execution_options().get("lading_write", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_mariadb(dbapi_connection: Any, _record: object) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute(
+            "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
+            "ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = 20"
+        )
+        cursor.execute("SELECT version()")
+        version = str(cursor.fetchone()[0])
+    numbers = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])
+    if "MariaDB" not in version or numbers < MARIADB_VERSION_MIN:
+        raise DatabaseUnusable(
+            "this server cannot hand out jobs safely (it lacks SKIP LOCKED as MariaDB has it)",
+            expected="MariaDB 10.6 or later",
+            found=version,
+            next_step="Use MariaDB 10.6 or later, PostgreSQL, or SQLite.",
+        )
+
+
+def _assert_mariadb_isolation(conn: Connection) -> None:
+    if conn.info.get("lading_isolation_seen"):
+        return
+    dbapi = conn.connection.dbapi_connection
+    if dbapi is None:
+        return
+    cursor = dbapi.cursor()
+    cursor.execute("SELECT @@transaction_isolation")
+    row = cursor.fetchone()
+    cursor.close()
+    if row is None or row[0] != "READ-COMMITTED":
+        raise DatabaseUnusable(
+            "the connection is not READ COMMITTED", expected="READ-COMMITTED", found=row and row[0]
+        )
+    conn.info["lading_isolation_seen"] = True
+
+
+def ping(db: Database) -> None:
+    """Ask the database for one row; raises `DatabaseUnavailable` when it does not answer."""
+    with db.read() as conn:
+        conn.execute(text("SELECT 1"))

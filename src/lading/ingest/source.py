@@ -1,0 +1,217 @@
+"""The protocol of a source: what is there, what is to be done, and how one item is taken in.
+
+The engine owns the ceremony: claims, leases, transactions, isolation of failures, progress,
+pausing, events, accounting. A source owns the meaning, and only these calls. Sources are found
+through the entry-point group `lading.sources`, each naming a `SourceDefinition`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from lading.base.errors import SourceError
+from lading.base.reasons import Reason
+from lading.base.stopping import StopSignal
+from lading.ledger.states import Decision, Outcome
+from lading.storage.port import ObjectStore
+
+
+class BatchRefused(SourceError):
+    """A whole batch cannot be consumed; `reason` says why. Raised by `Source.open_batch`."""
+
+    code = "batch_refused"
+
+    def __init__(
+        self, reason: Reason, *, subject: str, expected: object = None, found: object = None
+    ) -> None:
+        super().__init__(
+            reason.sentence,
+            subject=subject,
+            expected=expected,
+            found=found,
+            next_step=reason.next_step,
+        )
+        self.reason = reason
+
+
+class ItemRefused(SourceError):
+    """One item cannot be imported; `reason` says why. Raised by `OpenBatch.fetch` and `write`."""
+
+    code = "item_refused"
+
+    def __init__(
+        self, reason: Reason, *, subject: str, expected: object = None, found: object = None
+    ) -> None:
+        super().__init__(
+            reason.sentence,
+            subject=subject,
+            expected=expected,
+            found=found,
+            next_step=reason.next_step,
+        )
+        self.reason = reason
+
+
+class SourceMissing(SourceError):
+    """The source itself is gone: not mounted, renamed, or not readable (G1)."""
+
+    code = "source_missing"
+    http_status = 503
+    transient = True
+    next_step = "Mount it or correct its address; nothing was changed."
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """One batch as a scan sees it.
+
+    `fingerprint` is compared with the recorded one to tell changed from unchanged, at most 190
+    characters. `manifest_sha256` is None when there is nothing to read. `reason` says why the
+    batch cannot be consumed yet. `detail` is plain JSON values.
+    """
+
+    key: str
+    fingerprint: str
+    manifest_sha256: str | None = None
+    type: str = ""
+    action: str = ""
+    items: int = 0
+    bytes: int = 0
+    reason: Reason | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of an open batch. `payload` is the source's own value; the engine passes it back."""
+
+    key: str
+    kind: str
+    payload: Any
+    title: str | None = None
+    content_hash: str | None = None
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What preflight decided about an item, with the reason of a rejection and its facts."""
+
+    decision: Decision
+    reason: Reason | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TransferMeter(Protocol):
+    """Takes note of bytes as they move, so that heartbeats and progress follow them."""
+
+    def moved(self, count: int) -> None:
+        """`count` bytes were read from the source; may raise `Interrupted` to stop in mid-file."""
+        ...
+
+    def skipped(self, count: int) -> None:
+        """`count` bytes needed no transfer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FetchContext:
+    """What `fetch` gets beside the item: where to put bytes, and whom to tell."""
+
+    store: ObjectStore
+    owner: str  # unique to this job and lease; goes into temporary names
+    meter: TransferMeter
+    stop: StopSignal
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRef:
+    """The recorded batch a source is asked to open."""
+
+    id: int
+    key: str
+    revision: int
+
+
+class OpenBatch(Protocol):
+    """A batch whose manifest was read once, whole, and can no longer change under us."""
+
+    manifest_sha256: str
+    type: str
+    action: str
+
+    def items(self) -> Iterator[Item]:
+        """All items, in the order of import (assets before what contains them), in constant memory.
+
+        May be called several times and SHALL give the same items in the same order each time.
+        """
+        ...
+
+    def decide(
+        self, conn: Connection, items: Sequence[Item], *, check_bytes: bool = False
+    ) -> Sequence[Decided]:
+        """Decide about each of `items` (A5), reading only, with a constant number of statements.
+
+        All of `items` are of one kind, and every item before them is already in the ledger; the
+        engine itself rejects an item whose key or content occurs twice. With `check_bytes`,
+        files are hashed too. Raises nothing for what is wrong with an item: that is a rejection.
+        """
+        ...
+
+    def fetch(self, item: Item, decided: Decision, context: FetchContext) -> object:
+        """Verify the item's bytes and bring them in, outside of any transaction.
+
+        The result is handed to `write` as it is. Called from several threads for several items.
+        Raises `ItemRefused` for what is wrong with the item, `StoreError` for the store.
+        """
+        ...
+
+    def write(self, conn: Connection, item: Item, fetched: object) -> Outcome:
+        """Write the item's rows in the transaction given; no file work. Idempotent by content."""
+        ...
+
+
+class Source(Protocol):
+    """One configured source. Everything it does to its upstream is reading."""
+
+    name: str
+    kind: str
+
+    def identity(self) -> str:
+        """What tells this root from another one mounted in its place. Raises `SourceMissing`."""
+        ...
+
+    def discover(self, known: Mapping[str, str]) -> Iterator[Discovered]:
+        """Every batch there is, in one pass, in no promised order.
+
+        `known` maps recorded batch keys to their fingerprints; for an unchanged one only its key
+        and fingerprint need to be filled in, and its manifest SHALL not be read.
+        """
+        ...
+
+    def open_batch(self, batch: BatchRef) -> AbstractContextManager[OpenBatch]:
+        """Read the batch's manifest as it is now. Raises `BatchRefused` or `SourceMissing`."""
+        ...
+
+    def read_location(self, location: str) -> Iterator[bytes]:
+        """The bytes of a file kept in place, for verification. Raises `ItemRefused`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDefinition:
+    """What the entry point of a source names: how to build one from its settings.
+
+    `build(name, options)` raises `RequestError` for options that make no sense. `reasons` lists
+    every reason code the source can give; the documentation and the console show them.
+    """
+
+    kind: str
+    build: Callable[[str, Mapping[str, Any]], Source]
+    reasons: Mapping[str, Reason]
+    summary: str

@@ -1,0 +1,225 @@
+"""The library's tables. An asset is identified by its content's sha256; paths are locations.
+
+Members and allow-lists name assets by content hash, so that they may name one that is still on
+its way; the asset takes its place when it arrives.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+)
+
+from lading.db.schema import row_id, table
+from lading.db.types import Code, LongBytes, LongText, Name, Sha256Hex, UtcDateTime
+
+
+class ContainerKind(StrEnum):
+    """The kinds of container; `event` is an `asset_event` in code and tables."""
+
+    GALLERY = "gallery"
+    COLLECTION = "collection"
+    EVENT = "event"
+
+
+class FileRole(StrEnum):
+    """What a stored file is to its asset."""
+
+    ORIGINAL = "original"
+    DERIVATIVE = "derivative"
+    HLS = "hls"
+    TRANSCRIPT = "transcript"
+    CLOUD_PACKAGE = "cloud_package"
+    LIBRARY_COVER = "library_cover"
+    COVER = "cover"
+
+
+asset = table(
+    "asset",
+    row_id(),
+    Column("content_hash", Sha256Hex, nullable=False),
+    Column("asset_type", Code, nullable=False),
+    Column("asset_subtype", Code),
+    Column("title", LongText),
+    Column("captured_at", UtcDateTime),
+    Column("captured_offset_min", SmallInteger),  # of the wall clock from UTC, in minutes
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("duration_s", Double),
+    Column("detail", LongText),  # JSON: what upstream said that has no column
+    Column("batch_id", BigInteger),  # the batch that brought it first
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    UniqueConstraint("content_hash"),
+    Index("ix_asset_type", "asset_type", "asset_subtype", "id"),
+    Index("ix_asset_captured", "captured_at", "id"),
+    Index("ix_asset_deleted", "deleted_at", "id"),
+    Index("ix_asset_batch", "batch_id", "id"),
+)
+
+asset_file = table(
+    "asset_file",
+    row_id(),
+    Column("asset_id", ForeignKey("asset.id"), nullable=False),
+    Column("role", Code, nullable=False),
+    Column("variant", Code),
+    Column("path", LongText, nullable=False),  # as the bundle names it, relative to the item
+    Column("path_sha256", Sha256Hex, nullable=False),  # paths are too long for a unique key
+    Column("sha256", Sha256Hex, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("media_type", Name),
+    Column("store", Name, nullable=False),  # a configured store, or `source:<name>` when in place
+    Column("location", LongText, nullable=False),  # key in that store, path below that root
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    UniqueConstraint("asset_id", "path_sha256"),
+    Index("ix_asset_file_sha256", "sha256"),
+)
+
+asset_source = table(
+    "asset_source",
+    row_id(),
+    Column("asset_id", ForeignKey("asset.id"), nullable=False),
+    Column("sha256", Sha256Hex, nullable=False),
+    Column("body", LongBytes, nullable=False),  # source.json, verbatim (A11)
+    Column("batch_id", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("asset_id", "sha256"),
+)
+
+asset_ai_run = table(
+    "asset_ai_run",
+    row_id(),
+    Column("asset_id", ForeignKey("asset.id"), nullable=False),
+    Column("analysis_kind", Name, nullable=False),  # A12
+    Column("sha256", Sha256Hex, nullable=False),
+    Column("body", LongBytes, nullable=False),
+    Column("batch_id", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("asset_id", "analysis_kind", "sha256"),
+)
+
+
+def _container(name: str) -> tuple[Table, Table]:
+    """A kind of container and its members in order; all kinds have one shape."""
+    container = table(
+        name,
+        row_id(),
+        Column("key", Name, nullable=False),  # the bundle's container_key
+        Column("title", LongText),
+        Column("detail", LongText),
+        Column("batch_id", BigInteger),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        Column("deleted_at", UtcDateTime),
+        UniqueConstraint("key"),
+        Index(f"ix_{name}_deleted", "deleted_at", "id"),
+    )
+    item = table(
+        f"{name}_item",
+        Column("container_id", ForeignKey(f"{name}.id"), primary_key=True),
+        Column("position", Integer, primary_key=True, autoincrement=False),
+        Column("content_hash", Sha256Hex, nullable=False),
+        Index(f"ix_{name}_item_content_hash", "content_hash", "container_id"),
+    )
+    return container, item
+
+
+asset_gallery, asset_gallery_item = _container("asset_gallery")
+asset_collection, asset_collection_item = _container("asset_collection")
+asset_event, asset_event_item = _container("asset_event")
+
+CONTAINERS: dict[ContainerKind, tuple[Table, Table]] = {
+    ContainerKind.GALLERY: (asset_gallery, asset_gallery_item),
+    ContainerKind.COLLECTION: (asset_collection, asset_collection_item),
+    ContainerKind.EVENT: (asset_event, asset_event_item),
+}
+
+asset_cover = table(
+    "asset_cover",
+    row_id(),
+    Column("owner_kind", Code, nullable=False),  # asset, gallery, collection, event
+    Column("owner_id", BigInteger, nullable=False),
+    Column("cover_hash", Sha256Hex, nullable=False),
+    Column("file_id", ForeignKey("asset_file.id")),  # the file of role `cover`, or
+    Column("cover_asset_id", ForeignKey("asset.id")),  # the asset that serves as cover
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("owner_kind", "owner_id"),
+)
+
+site = table(
+    "site",
+    row_id(),
+    Column("key", Name, nullable=False),
+    Column("name", Name, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("key"),
+)
+
+# The four routes by which a site sees content (A18).
+asset_site_membership = table(
+    "asset_site_membership",
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_asset_site_membership_asset", "asset_id"),
+)
+
+container_site_membership = table(
+    "container_site_membership",
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("container_kind", Code, primary_key=True),
+    Column("container_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+site_allow_list = table(
+    "site_allow_list",
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("content_hash", Sha256Hex, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_site_allow_list_content_hash", "content_hash"),
+)
+
+access_package = table(
+    "access_package",
+    row_id(),
+    Column("key", Name, nullable=False),
+    Column("name", Name, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("key"),
+)
+
+access_package_asset = table(
+    "access_package_asset",
+    Column("package_id", ForeignKey("access_package.id"), primary_key=True),
+    Column("content_hash", Sha256Hex, primary_key=True),
+    Index("ix_access_package_asset_content_hash", "content_hash"),
+)
+
+access_package_container = table(
+    "access_package_container",
+    Column("package_id", ForeignKey("access_package.id"), primary_key=True),
+    Column("container_kind", Code, primary_key=True),
+    Column("container_id", BigInteger, primary_key=True, autoincrement=False),
+)
+
+site_access_package = table(
+    "site_access_package",
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("package_id", ForeignKey("access_package.id"), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
