@@ -14,7 +14,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-
 from sqlalchemy.engine import Dialect
 
 from lading.db.schema import row_id, table
@@ -62,8 +61,16 @@ import_job = table(
 
 
 def _has_partial_indexes(
-    _ddl: object, _target: object, _bind: object, *, dialect: Dialect, **_: object
+    ddl: object,
+    target: object,
+    bind: object,
+    tables: object = None,
+    state: object = None,
+    *,
+    dialect: Dialect,
+    **options: object,
 ) -> bool:
+    del ddl, target, bind, tables, state, options
     return dialect.name in {"sqlite", "postgresql"}
 
 
