@@ -89,7 +89,7 @@ class BatchUpdated(Event):
 
     kind: ClassVar[str] = "batch_updated"
     batch_key: str
-    revision: int
+    state: str
     before_sha256: str | None = None
     after_sha256: str | None = None
     reason: str | None = None

@@ -36,14 +36,15 @@ BATCH_TRANSITIONS: Final[Mapping[BatchState, frozenset[BatchState]]] = {
     S.PREFLIGHT_PASSED: frozenset({S.PREFLIGHTING, S.PREFLIGHT_STALE, S.QUEUED, S.SUPERSEDED}),
     S.PREFLIGHT_FAILED: frozenset({S.PREFLIGHTING, S.PENDING, S.SUPERSEDED}),
     S.PREFLIGHT_STALE: frozenset({S.PREFLIGHT_STALE, S.PREFLIGHTING, S.SUPERSEDED}),
-    S.QUEUED: frozenset({S.IMPORTING, S.CANCELLED, S.FAILED, S.PREFLIGHT_STALE}),
+    S.QUEUED: frozenset({S.IMPORTING, S.CANCELLED, S.PARTIAL, S.FAILED, S.PREFLIGHT_STALE}),
     S.IMPORTING: frozenset(
         {S.IMPORTING, S.QUEUED, S.IMPORTED, S.PARTIAL, S.FAILED, S.PREFLIGHT_STALE, S.CANCELLED}
     ),
     S.IMPORTED: frozenset({S.PENDING, S.PREFLIGHTING}),
-    S.PARTIAL: frozenset({S.PENDING, S.PREFLIGHTING}),
-    S.FAILED: frozenset({S.PENDING, S.PREFLIGHTING}),
-    S.CANCELLED: frozenset({S.PENDING, S.PREFLIGHTING, S.SUPERSEDED}),
+    S.PARTIAL: frozenset({S.PENDING, S.PREFLIGHTING, S.QUEUED}),
+    # back to queued when their job is retried by hand
+    S.FAILED: frozenset({S.PENDING, S.PREFLIGHTING, S.QUEUED}),
+    S.CANCELLED: frozenset({S.PENDING, S.PREFLIGHTING, S.QUEUED, S.SUPERSEDED}),
     S.SUPERSEDED: frozenset({S.PENDING}),
 }
 """From each state, the states a batch may move to. Anything else is `IllegalTransition`."""
@@ -101,4 +102,4 @@ ITEM_TRANSITIONS: Final[Mapping[Outcome, frozenset[Outcome]]] = {
     Outcome.UNCHANGED: frozenset(),
     Outcome.REMOVED: frozenset(),
 }
-"""Within one revision of a batch; a new revision has items of its own."""
+"""Within one revision of a batch; a new preflight has items of its own."""

@@ -20,7 +20,9 @@ ingest_batch = table(
     row_id(),
     Column("source", Name, nullable=False),
     Column("batch_key", Name, nullable=False),  # a bundle's sync_id
-    Column("revision", Integer, nullable=False, default=1),  # +1 for each changed manifest
+    # +1 for each preflight; the items of one revision are one set of decisions.
+    Column("revision", Integer, nullable=False, default=0),
+    Column("queued_revision", Integer),  # the last one that was given to the workers
     Column("type", Code, nullable=False, default=""),  # empty while the manifest is unreadable
     Column("action", Code, nullable=False, default=""),
     Column("state", Code, nullable=False),

@@ -1,0 +1,45 @@
+"""What the flow works with: the database, the queue, the sources and the store, wired once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lading.base.errors import RequestError
+from lading.db import Database
+from lading.ingest.rules import GuardLimits
+from lading.ingest.source import Source
+from lading.jobs.queue import Queue
+from lading.storage.port import ObjectStore
+
+IMPORT_JOB_KIND = "import_batch"
+
+
+class UnknownSource(RequestError):
+    """A batch or a command names a source that the settings do not have."""
+
+    code = "unknown_source"
+    http_status = 404
+    next_step = "Add it to the settings under [sources], or correct the name."
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """One installation's parts. `fetch_threads` items are fetched ahead of the one written."""
+
+    db: Database
+    queue: Queue
+    sources: Mapping[str, Source]
+    store: ObjectStore
+    limits: GuardLimits = field(default_factory=GuardLimits)
+    fetch_threads: int = 2
+
+    def source(self, name: str) -> Source:
+        """The configured source of this name. Raises `UnknownSource`."""
+        try:
+            return self.sources[name]
+        except KeyError:
+            known = ", ".join(sorted(self.sources)) or "none"
+            raise UnknownSource(
+                "no such source is configured", subject=name, found=f"configured: {known}"
+            ) from None

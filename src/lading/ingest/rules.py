@@ -1,0 +1,131 @@
+"""Pure decisions of the flow: may a scan retire batches, what state follows, what adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lading.base.reasons import Reason, reason_table
+from lading.ledger.states import (
+    ACTIVE_BATCH_STATES,
+    FINAL_BATCH_STATES,
+    SUCCESSFUL_OUTCOMES,
+    BatchState,
+    Outcome,
+)
+
+DUPLICATE_ITEM: Final = Reason(
+    "duplicate_item",
+    "An item before this one in the batch has the same key or the same content.",
+    "Ask the upstream to list each item once; the first one is imported.",
+)
+PREFLIGHT_STALE: Final = Reason(
+    "preflight_stale",
+    "The manifest changed after the decisions about it were made; nothing was imported.",
+    "Preflight the batch again, look at the decisions, and queue it.",
+)
+WITHDRAWN: Final = Reason(
+    "withdrawn",
+    "The upstream took the bundle away before it was imported.",
+    "Nothing, if that was meant; otherwise ask the upstream to publish it again.",
+)
+STORE_FAULT: Final = Reason(
+    "store_fault",
+    "The store or the database failed too often while the batch was imported.",
+    "Mend the store, then retry the job; it continues where it stopped.",
+)
+INTERNAL_FAULT: Final = Reason(
+    "internal_fault",
+    "Lading itself failed on this item; the others went on.",
+    "Report it with the worker's log, then queue the batch again.",
+)
+ENGINE_REASONS: Final = reason_table(
+    (DUPLICATE_ITEM, PREFLIGHT_STALE, WITHDRAWN, STORE_FAULT, INTERNAL_FAULT)
+)
+"""Reasons the engine itself gives, for every kind of source."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimits:
+    """How much a scan may retire without asking: the larger of the two counts (G1)."""
+
+    vanish_share_max: float = 0.01
+    vanish_items_max: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFacts:
+    """What a scan saw, before anything is written."""
+
+    known: int  # recorded batches of the source
+    known_seen: int  # of those, how many are still there
+    retired: int  # unfinished ones that would be marked as withdrawn
+    identity_before: str | None  # of the root at the last accepted scan
+    identity_now: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRefusal:
+    """Why a scan must not be believed."""
+
+    code: str
+    sentence: str
+    threshold: int
+
+
+def judge_scan(facts: ScanFacts, limits: GuardLimits) -> ScanRefusal | None:
+    """The missing-mount guard (G1): None when the scan may be written.
+
+    A root that is another one than before is only believed when nothing known is missing under
+    it, and a root under which nothing known is left is never believed.
+    """
+    threshold = max(limits.vanish_items_max, int(facts.known * limits.vanish_share_max))
+    vanished = facts.known - facts.known_seen
+    if facts.known and not facts.known_seen:
+        return ScanRefusal(
+            "root_empty", "none of the known batches is there; this looks unmounted", threshold
+        )
+    replaced = facts.identity_before not in {None, facts.identity_now}
+    if replaced and vanished:
+        return ScanRefusal(
+            "root_replaced",
+            "the root is not the one of the last scan, and known batches are missing",
+            threshold,
+        )
+    if facts.retired > threshold:
+        return ScanRefusal("too_many_vanished", "more batches vanished than is plausible", threshold)
+    return None
+
+
+def state_after_change(state: BatchState) -> BatchState | None:
+    """Where a batch goes when a scan finds its manifest changed; None: not while a job has it.
+
+    The job sees the change itself, and the next scan records it.
+    """
+    if state in ACTIVE_BATCH_STATES:
+        return None
+    if state in {BatchState.PREFLIGHT_PASSED, BatchState.PREFLIGHT_STALE}:
+        return BatchState.PREFLIGHT_STALE
+    return BatchState.PENDING
+
+
+def may_be_withdrawn(state: BatchState) -> bool:
+    """Whether a batch that is no longer there is marked as superseded."""
+    return state not in FINAL_BATCH_STATES | ACTIVE_BATCH_STATES
+
+
+def state_after_preflight(items: int, rejected: int) -> BatchState:
+    """A batch passes when something of it can be imported; an empty one passes too."""
+    if items and rejected == items:
+        return BatchState.PREFLIGHT_FAILED
+    return BatchState.PREFLIGHT_PASSED
+
+
+def state_after_import(outcomes: Mapping[Outcome, int]) -> BatchState:
+    """`imported` when all items did well, `failed` when none did, else `partial` (A20)."""
+    well = sum(outcomes.get(outcome, 0) for outcome in SUCCESSFUL_OUTCOMES)
+    total = sum(outcomes.values())
+    if well == total:
+        return BatchState.IMPORTED
+    return BatchState.PARTIAL if well else BatchState.FAILED

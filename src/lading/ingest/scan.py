@@ -1,0 +1,339 @@
+"""Scan: what is there, compared with what is recorded (A2), behind the missing-mount guard (G1).
+
+The source is walked once before anything is written, so that a scan which must not be believed
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from lading.base.errors import SourceError
+from lading.ingest.parts import IngestParts
+from lading.ingest.rules import (
+    WITHDRAWN,
+    ScanFacts,
+    judge_scan,
+    may_be_withdrawn,
+    state_after_change,
+)
+from lading.ingest.source import Discovered, SourceMissing
+from lading.ledger import chain
+from lading.ledger.batches import (
+    FoundBatch,
+    KnownBatch,
+    known_batches,
+    move,
+    record_new,
+    record_touched,
+)
+from lading.ledger.chain import Entry
+from lading.ledger.events import BatchFound, BatchMoved, BatchUpdated, ScanFinished, ScanRefused
+from lading.ledger.queries import last_event
+from lading.ledger.states import BatchState
+
+WRITE_BATCHES: Final = 500
+FOUND_EVERY: Final = 100
+
+T = TypeVar("T")
+
+
+class ScanNotBelieved(SourceError):
+    """The guard stopped a scan: it would have retired more than is plausible. Nothing changed."""
+
+    code = "scan_not_believed"
+    http_status = 409
+    next_step = (
+        "Check that the right disk is mounted. If the change is real, run the scan again with"
+        " --accept-root."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChange:
+    """What a scan recorded about one batch: `new`, `updated` or `superseded`."""
+
+    batch_id: int | None
+    batch_key: str
+    what: str
+    reason: str | None
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """What one scan of one source saw and recorded. `unreadable` counts those with a reason."""
+
+    source: str
+    found: int = 0
+    unchanged: int = 0
+    unreadable: int = 0
+    changes: list[BatchChange] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many batches were new, updated, superseded."""
+        counted = Counter(change.what for change in self.changes)
+        return {what: counted[what] for what in ("new", "updated", "superseded")}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the walk saw, sorted by what is to be written."""
+
+    new: list[Discovered] = field(default_factory=list)
+    changed: list[tuple[Discovered, KnownBatch]] = field(default_factory=list)
+    touched: dict[int, str] = field(default_factory=dict)
+    busy: int = 0
+
+
+def scan(
+    parts: IngestParts,
+    source_name: str,
+    *,
+    actor: str,
+    accept_root: bool = False,
+    dry_run: bool = False,
+    on_found: Callable[[int], None] | None = None,
+) -> ScanReport:
+    """Walk a source once and record what is new, changed or gone.
+
+    Raises `SourceMissing` when the root is not there and `ScanNotBelieved` at the guard;
+    `accept_root` lets the guard pass. `dry_run` writes nothing. For an unchanged source the
+    number of statements does not depend on the number of batches.
+    """
+    source = parts.source(source_name)
+    with parts.db.read() as conn:
+        known = known_batches(conn, source_name)
+        before = last_event(conn, source=source_name, kind=ScanFinished.kind)
+    try:
+        identity = source.identity()
+        report, seen, vanished = _walk(
+            source_name,
+            source.discover({key: batch.fingerprint for key, batch in known.items()}),
+            known,
+            on_found,
+        )
+    except SourceMissing as error:
+        refusal = ScanRefused(reason=error.code, known=len(known), vanished=len(known), threshold=0)
+        _record_refusal(parts, source_name, refusal, actor=actor, dry_run=dry_run)
+        raise
+    facts = ScanFacts(
+        known=len(known),
+        known_seen=len(known) - len(vanished),
+        retired=sum(may_be_withdrawn(known[key].state) for key in vanished),
+        identity_before=before and before.payload.get("root_identity"),
+        identity_now=identity,
+    )
+    refused = None if accept_root else judge_scan(facts, parts.limits)
+    if refused is not None:
+        event = ScanRefused(
+            reason=refused.code,
+            known=facts.known,
+            vanished=len(vanished),
+            threshold=refused.threshold,
+            root_identity=identity,
+        )
+        _record_refusal(parts, source_name, event, actor=actor, dry_run=dry_run)
+        raise ScanNotBelieved(
+            refused.sentence,
+            subject=source_name,
+            expected=f"{facts.known} known batches, at most {refused.threshold} of them gone",
+            found=f"{facts.known_seen} of them",
+        )
+    if not dry_run:
+        _write(parts, report, seen, known, vanished, actor=actor, identity=identity)
+    else:
+        report.changes = _foreseen(seen, known, vanished)
+    return report
+
+
+def _walk(
+    source_name: str,
+    discovered: Iterator[Discovered],
+    known: dict[str, KnownBatch],
+    on_found: Callable[[int], None] | None,
+) -> tuple[ScanReport, _Seen, set[str]]:
+    report, seen, vanished = ScanReport(source_name), _Seen(), set(known)
+    for batch in discovered:
+        report.found += 1
+        if on_found and report.found % FOUND_EVERY == 0:
+            on_found(report.found)
+        recorded = known.get(batch.key)
+        vanished.discard(batch.key)
+        reason = batch.reason.code if batch.reason else None
+        if recorded is None:
+            seen.new.append(batch)
+        elif recorded.state is BatchState.SUPERSEDED:
+            seen.changed.append((batch, recorded))
+        elif recorded.fingerprint == batch.fingerprint:
+            report.unchanged += 1
+            reason = recorded.reason
+        elif state_after_change(recorded.state) is None:
+            seen.busy += 1
+            report.unchanged += 1
+        elif recorded.manifest_sha256 == batch.manifest_sha256 and recorded.reason == reason:
+            seen.touched[recorded.id] = batch.fingerprint
+            report.unchanged += 1
+        else:
+            seen.changed.append((batch, recorded))
+        report.unreadable += reason is not None
+    if on_found:
+        on_found(report.found)
+    return report, seen, vanished
+
+
+def _record_refusal(
+    parts: IngestParts, source: str, event: ScanRefused, *, actor: str, dry_run: bool
+) -> None:
+    if not dry_run:
+        with parts.db.write() as conn:
+            chain.append(conn, event, actor=actor, source=source)
+
+
+def _foreseen(
+    seen: _Seen, known: dict[str, KnownBatch], vanished: set[str]
+) -> list[BatchChange]:
+    """The changes a dry run reports; nothing has an id yet."""
+    changes = [BatchChange(None, b.key, "new", b.reason and b.reason.code) for b in seen.new]
+    changes += [
+        BatchChange(k.id, b.key, "updated", b.reason and b.reason.code) for b, k in seen.changed
+    ]
+    return changes + [
+        BatchChange(known[key].id, key, "superseded", WITHDRAWN.code)
+        for key in sorted(vanished)
+        if may_be_withdrawn(known[key].state)
+    ]
+
+
+def _write(
+    parts: IngestParts,
+    report: ScanReport,
+    seen: _Seen,
+    known: dict[str, KnownBatch],
+    vanished: set[str],
+    *,
+    actor: str,
+    identity: str,
+) -> None:
+    name = report.source
+    for new in _chunks(seen.new):
+        report.changes += parts.db.run(lambda conn, new=new: _write_new(conn, name, new, actor))  # type: ignore[misc]
+    for changed in _chunks(seen.changed):
+        report.changes += parts.db.run(
+            lambda conn, changed=changed: _write_changed(conn, name, changed, actor)  # type: ignore[misc]
+        )
+    gone = [key for key in sorted(vanished) if may_be_withdrawn(known[key].state)]
+    for keys in _chunks(gone):
+        report.changes += parts.db.run(
+            lambda conn, keys=keys: _write_vanished(conn, name, keys, known, actor)  # type: ignore[misc]
+        )
+
+    def finish(conn: Connection) -> None:
+        record_touched(conn, seen.touched)
+        event = ScanFinished(
+            root_identity=identity,
+            found=report.found,
+            unchanged=report.unchanged,
+            unreadable=report.unreadable,
+            **report.counts,
+        )
+        chain.append(conn, event, actor=actor, source=name)
+
+    parts.db.run(finish)
+
+
+def _write_new(
+    conn: Connection, source: str, new: Sequence[Discovered], actor: str
+) -> list[BatchChange]:
+    ids = record_new(conn, source, [_found(batch) for batch in new])
+    changes = [
+        BatchChange(ids[batch.key], batch.key, "new", batch.reason and batch.reason.code)
+        for batch in new
+    ]
+    chain.append_all(
+        conn,
+        [
+            Entry(
+                BatchFound(
+                    batch_key=batch.key,
+                    type=batch.type,
+                    action=batch.action,
+                    items=batch.items,
+                    bytes=batch.bytes,
+                    manifest_sha256=batch.manifest_sha256,
+                    reason=batch.reason.code if batch.reason else None,
+                ),
+                actor,
+                source=source,
+                batch_id=ids[batch.key],
+            )
+            for batch in new
+        ],
+    )
+    return changes
+
+
+def _write_changed(
+    conn: Connection,
+    source: str,
+    changed: Sequence[tuple[Discovered, KnownBatch]],
+    actor: str,
+) -> list[BatchChange]:
+    changes, entries = [], []
+    for batch, recorded in changed:
+        after = state_after_change(recorded.state) or recorded.state
+        reason = batch.reason.code if batch.reason else None
+        move(conn, recorded, after, subject=batch.key, **_found(batch).values())
+        changes.append(BatchChange(recorded.id, batch.key, "updated", reason))
+        event = BatchUpdated(
+            batch_key=batch.key,
+            state=after.value,
+            before_sha256=recorded.manifest_sha256,
+            after_sha256=batch.manifest_sha256,
+            reason=reason,
+        )
+        entries.append(Entry(event, actor, source=source, batch_id=recorded.id))
+    chain.append_all(conn, entries)
+    return changes
+
+
+def _write_vanished(
+    conn: Connection, source: str, keys: Sequence[str], known: dict[str, KnownBatch], actor: str
+) -> list[BatchChange]:
+    changes, entries = [], []
+    for key in keys:
+        recorded = known[key]
+        move(conn, recorded, BatchState.SUPERSEDED, subject=key, reason=WITHDRAWN.code)
+        changes.append(BatchChange(recorded.id, key, "superseded", WITHDRAWN.code))
+        event = BatchMoved(
+            before=recorded.state.value, after=BatchState.SUPERSEDED.value, reason=WITHDRAWN.code
+        )
+        entries.append(Entry(event, actor, source=source, batch_id=recorded.id))
+    chain.append_all(conn, entries)
+    return changes
+
+
+def _found(batch: Discovered) -> FoundBatch:
+    return FoundBatch(
+        batch_key=batch.key,
+        fingerprint=batch.fingerprint,
+        manifest_sha256=batch.manifest_sha256,
+        type=batch.type,
+        action=batch.action,
+        items_total=batch.items,
+        bytes_total=batch.bytes,
+        reason=batch.reason.code if batch.reason else None,
+        detail=batch.detail,
+    )
+
+
+def _chunks(things: Sequence[T]) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while chunk := list(islice(iterator, WRITE_BATCHES)):
+        yield chunk

@@ -1,0 +1,249 @@
+"""Lists and counts over the ledger, for people: batches, items, events, always by key and page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
+
+from lading.db.keyset import Key, Page, fetch_page
+from lading.ledger.batches import Batch, BatchMissing
+from lading.ledger.states import FINAL_BATCH_STATES, BatchState, Outcome
+from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
+
+NAME_PREFIX_LENGTH_MIN: Final = 4
+EVENTS_PAGE: Final = 500
+
+_batch = ingest_batch.c
+_item = ingest_batch_item.c
+_event = ingest_event.c
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Batches in order, and the cursor of the page after them."""
+
+    batches: Sequence[Batch]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item as people see it."""
+
+    seq: int
+    key: str
+    kind: str
+    title: str | None
+    content_hash: str | None
+    bytes: int
+    decision: str
+    planned: str
+    outcome: str
+    reason: str | None
+    detail: Mapping[str, Any]
+    last_error: str | None
+    attempts: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event as stored; `payload` is parsed."""
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    source: str | None
+    batch_id: int | None
+    job_id: int | None
+    payload: Mapping[str, Any]
+    hash: str
+
+
+def list_batches(
+    conn: Connection,
+    *,
+    states: Collection[BatchState] = (),
+    source: str | None = None,
+    type: str | None = None,  # noqa: A002 - the column's own name
+    finished: bool | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> BatchPage:
+    """One page of batches, newest change first (A23).
+
+    `finished` limits the list to final states or to the others; who wants unfinished ones first
+    asks for them first.
+    """
+    query = select(ingest_batch)
+    wanted = set(states) or None
+    if finished is not None:
+        group = FINAL_BATCH_STATES if finished else frozenset(BatchState) - FINAL_BATCH_STATES
+        wanted = (wanted or set(BatchState)) & group
+    if wanted is not None:
+        query = query.where(_batch.state.in_(sorted(wanted)))
+    if source is not None:
+        query = query.where(_batch.source == source)
+    if type is not None:
+        query = query.where(_batch.type == type)
+    page = fetch_page(
+        conn,
+        query,
+        [Key(_batch.updated_at, descending=True), Key(_batch.id, descending=True)],
+        cursor=cursor,
+        limit=limit,
+    )
+    return BatchPage([Batch.from_row(row) for row in page.rows], page.next_cursor)
+
+
+def find_batch(conn: Connection, name: str) -> Batch:
+    """The batch with this id, key, or unique beginning of a key. Raises `BatchMissing`."""
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        row = conn.execute(select(ingest_batch).where(_batch.id == int(name))).one_or_none()
+        if row is not None:
+            return Batch.from_row(row)
+    if len(name) < NAME_PREFIX_LENGTH_MIN:
+        raise BatchMissing("no such batch", subject=name)
+    rows = conn.execute(
+        select(ingest_batch)
+        .where(_batch.batch_key.startswith(name, autoescape=True))
+        .order_by(_batch.batch_key, _batch.id)
+        .limit(3)
+    ).all()
+    exact = [row for row in rows if row.batch_key == name]
+    if len(exact) == 1 or len(rows) == 1:
+        return Batch.from_row((exact or rows)[0])
+    if rows:
+        raise BatchMissing(
+            "more than one batch begins like this",
+            subject=name,
+            found=", ".join(f"{row.source}/{row.batch_key}" for row in rows),
+            next_step="Give more of its name, or its number from `lading batches --json`.",
+        )
+    raise BatchMissing("no such batch", subject=name)
+
+
+def count_batches(conn: Connection) -> dict[BatchState, int]:
+    """How many batches are in each state."""
+    rows = conn.execute(select(_batch.state, func.count()).group_by(_batch.state))
+    counted = {BatchState(state): int(count) for state, count in rows}
+    return {state: counted.get(state, 0) for state in BatchState}
+
+
+def list_items(
+    conn: Connection,
+    batch: Batch,
+    *,
+    outcomes: Collection[Outcome] = (),
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[list[ItemView], str | None]:
+    """One page of a batch's items in the order of import, and the next page's cursor."""
+    query = select(ingest_batch_item).where(
+        _item.batch_id == batch.id, _item.revision == batch.revision
+    )
+    if outcomes:
+        query = query.where(_item.outcome.in_(sorted(outcomes)))
+    page: Page = fetch_page(conn, query, [Key(_item.seq)], cursor=cursor, limit=limit)
+    return [
+        ItemView(
+            seq=row.seq,
+            key=row.item_key,
+            kind=row.kind,
+            title=row.title,
+            content_hash=row.content_hash,
+            bytes=row.bytes,
+            decision=row.decision,
+            planned=row.planned,
+            outcome=row.outcome,
+            reason=row.reason,
+            detail=json.loads(row.detail) if row.detail else {},
+            last_error=row.last_error,
+            attempts=row.attempts,
+            updated_at=row.updated_at,
+        )
+        for row in page.rows
+    ], page.next_cursor
+
+
+def count_reasons(conn: Connection, batch: Batch) -> dict[str, int]:
+    """How many items of the batch were rejected or failed for each reason."""
+    rows = conn.execute(
+        select(_item.reason, func.count())
+        .where(
+            _item.batch_id == batch.id,
+            _item.revision == batch.revision,
+            _item.reason.is_not(None),
+        )
+        .group_by(_item.reason)
+    )
+    return {str(reason): int(count) for reason, count in rows}
+
+
+def sum_bytes(conn: Connection, batch: Batch) -> tuple[int, int]:
+    """Bytes of the batch's items that are settled, and of those still pending."""
+    settled: ColumnElement[int] = case(
+        (_item.outcome == Outcome.PENDING.value, literal_column("0")), else_=_item.bytes
+    )
+    row = conn.execute(
+        select(func.coalesce(func.sum(settled), 0), func.coalesce(func.sum(_item.bytes), 0)).where(
+            _item.batch_id == batch.id, _item.revision == batch.revision
+        )
+    ).one()
+    return int(row[0]), int(row[1]) - int(row[0])
+
+
+def list_events(
+    conn: Connection,
+    *,
+    after: int = 0,
+    batch_id: int | None = None,
+    job_id: int | None = None,
+    kinds: Collection[str] = (),
+    limit: int = EVENTS_PAGE,
+) -> list[EventView]:
+    """Events with a number above `after`, in order. Numbers are dense: nothing comes in late."""
+    query = select(ingest_event).where(_event.seq > after).order_by(_event.seq).limit(limit)
+    if batch_id is not None:
+        query = query.where(_event.batch_id == batch_id)
+    if job_id is not None:
+        query = query.where(_event.job_id == job_id)
+    if kinds:
+        query = query.where(_event.kind.in_(sorted(kinds)))
+    return [
+        EventView(
+            seq=row.seq,
+            at=row.at,
+            kind=row.kind,
+            actor=row.actor,
+            source=row.source,
+            batch_id=row.batch_id,
+            job_id=row.job_id,
+            payload=json.loads(row.payload),
+            hash=row.hash,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def walk_events(conn: Connection, *, after: int = 0) -> Iterator[EventView]:
+    """All events above `after`, page by page, in constant memory."""
+    while events := list_events(conn, after=after):
+        yield from events
+        after = events[-1].seq
+
+
+def last_event(conn: Connection, *, source: str, kind: str) -> EventView | None:
+    """The newest event of this kind about this source."""
+    seq = conn.scalar(
+        select(func.max(_event.seq)).where(_event.source == source, _event.kind == kind)
+    )
+    if seq is None:
+        return None
+    return list_events(conn, after=int(seq) - 1, limit=1)[0]
