@@ -185,12 +185,17 @@ def _assert_mariadb_isolation(conn: Connection) -> None:
     if dbapi is None:
         return
     cursor = dbapi.cursor()
-    cursor.execute("SELECT @@transaction_isolation")
-    row = cursor.fetchone()
+    # The variable has the one name up to 11.0 and the other from then on.
+    cursor.execute(
+        "SHOW VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')"
+    )
+    levels = {level for _, level in cursor.fetchall()}
     cursor.close()
-    if row is None or row[0] != "READ-COMMITTED":
+    if levels != {"READ-COMMITTED"}:
         raise DatabaseUnusable(
-            "the connection is not READ COMMITTED", expected="READ-COMMITTED", found=row and row[0]
+            "the connection is not READ COMMITTED",
+            expected="READ-COMMITTED",
+            found=", ".join(sorted(levels)),
         )
     conn.info["lading_isolation_seen"] = True
 

@@ -26,9 +26,10 @@ def table(name: str, *items: SchemaItem, **options: Any) -> Table:
         "sqlite_autoincrement": any(
             isinstance(i, Column) and i.primary_key and i.type is RowId for i in items
         ),
-        "mysql_engine": "InnoDB",
-        "mysql_charset": "utf8mb4",
-        "mysql_collate": "utf8mb4_bin",
+        "mariadb_engine": "InnoDB",
+        "mariadb_charset": "utf8mb4",
+        # Without `nopad`, two keys that differ in trailing spaces would be one.
+        "mariadb_collate": "utf8mb4_nopad_bin",
         **options,
     }
     return Table(name, metadata, *items, **options)

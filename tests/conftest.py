@@ -1,0 +1,91 @@
+"""Fixtures every test may use: real databases on private servers, one fresh database per test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from lading.db import Database
+from lading.testing.processes import ServerUnavailable
+from lading.testing.servers_db import (
+    BACKENDS,
+    Backend,
+    Server,
+    database_server,
+    fresh_database,
+    url_of,
+)
+
+ALL_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("LADING_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[Backend], Server]]:
+    """Gives the server for a backend, started when it is first asked for.
+
+    A server that cannot be started skips the test, unless everything is required.
+    """
+    started: dict[Backend, Server | str] = {}
+    with ExitStack() as stack:
+
+        def get(backend: Backend) -> Server:
+            if backend not in started:
+                try:
+                    started[backend] = stack.enter_context(database_server(backend))
+                except ServerUnavailable as error:
+                    started[backend] = str(error)
+            server = started[backend]
+            if isinstance(server, Server):
+                return server
+            if ALL_REQUIRED:
+                pytest.fail(f"{backend} is required: {server}", pytrace=False)
+            pytest.skip(server)
+
+        yield get
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """One of the three kinds of database; a test that uses it runs on each."""
+    chosen: Backend = request.param
+    return chosen
+
+
+@pytest.fixture
+def server(backend: Backend, server_of: Callable[[Backend], Server]) -> Server:
+    """The server for `backend`."""
+    return server_of(backend)
+
+
+@pytest.fixture
+def make_database(server: Server) -> Iterator[Callable[..., Database]]:
+    """Makes further fresh databases on the same server: `make_database(migrated=True)`."""
+    with ExitStack() as stack:
+
+        def make(*, migrated: bool = True, pool_size: int = 5) -> Database:
+            fresh = fresh_database(server, migrated=migrated, pool_size=pool_size)
+            return stack.enter_context(fresh)
+
+        yield make
+
+
+@pytest.fixture
+def database(make_database: Callable[..., Database]) -> Database:
+    """An empty, migrated database of this test's own, on each of the three kinds."""
+    return make_database()
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """The address of `database`, with its password, for another process."""
+    return url_of(database)
+
+
+@pytest.fixture
+def sqlite_database(server_of: Callable[[Backend], Server]) -> Iterator[Database]:
+    """An empty, migrated SQLite database of this test's own, and nothing else."""
+    with fresh_database(server_of("sqlite")) as database:
+        yield database
