@@ -59,7 +59,7 @@ def _load(kind: str) -> SourceDefinition:
         )
     try:
         definition = point.load()
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's package raises
+    except Exception as error:
         raise BrokenSourceKind(
             f"{type(error).__name__}: {error}", subject=f"{kind} ({point.value})"
         ) from error

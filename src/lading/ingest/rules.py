@@ -94,7 +94,9 @@ def judge_scan(facts: ScanFacts, limits: GuardLimits) -> ScanRefusal | None:
             threshold,
         )
     if facts.retired > threshold:
-        return ScanRefusal("too_many_vanished", "more batches vanished than is plausible", threshold)
+        return ScanRefusal(
+            "too_many_vanished", "more batches vanished than is plausible", threshold
+        )
     return None
 
 

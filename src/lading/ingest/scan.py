@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -26,8 +27,10 @@ from lading.ingest.rules import (
 from lading.ingest.source import Discovered, SourceMissing
 from lading.ledger import chain
 from lading.ledger.batches import (
+    BatchOvertaken,
     FoundBatch,
     KnownBatch,
+    batch_ids,
     known_batches,
     move,
     record_new,
@@ -89,7 +92,6 @@ class _Seen:
     new: list[Discovered] = field(default_factory=list)
     changed: list[tuple[Discovered, KnownBatch]] = field(default_factory=list)
     touched: dict[int, str] = field(default_factory=dict)
-    busy: int = 0
 
 
 def scan(
@@ -115,7 +117,14 @@ def scan(
         identity = source.identity()
         report, seen, vanished = _walk(
             source_name,
-            source.discover({key: batch.fingerprint for key, batch in known.items()}),
+            # One that was taken away is read anew when it is back.
+            source.discover(
+                {
+                    key: batch.fingerprint
+                    for key, batch in known.items()
+                    if batch.state is not BatchState.SUPERSEDED
+                }
+            ),
             known,
             on_found,
         )
@@ -127,7 +136,7 @@ def scan(
         known=len(known),
         known_seen=len(known) - len(vanished),
         retired=sum(may_be_withdrawn(known[key].state) for key in vanished),
-        identity_before=before and before.payload.get("root_identity"),
+        identity_before=before.payload.get("root_identity") if before else None,
         identity_now=identity,
     )
     refused = None if accept_root else judge_scan(facts, parts.limits)
@@ -166,7 +175,7 @@ def _walk(
             on_found(report.found)
         recorded = known.get(batch.key)
         vanished.discard(batch.key)
-        reason = batch.reason.code if batch.reason else None
+        reason = _code(batch)
         if recorded is None:
             seen.new.append(batch)
         elif recorded.state is BatchState.SUPERSEDED:
@@ -175,7 +184,6 @@ def _walk(
             report.unchanged += 1
             reason = recorded.reason
         elif state_after_change(recorded.state) is None:
-            seen.busy += 1
             report.unchanged += 1
         elif recorded.manifest_sha256 == batch.manifest_sha256 and recorded.reason == reason:
             seen.touched[recorded.id] = batch.fingerprint
@@ -196,14 +204,10 @@ def _record_refusal(
             chain.append(conn, event, actor=actor, source=source)
 
 
-def _foreseen(
-    seen: _Seen, known: dict[str, KnownBatch], vanished: set[str]
-) -> list[BatchChange]:
+def _foreseen(seen: _Seen, known: dict[str, KnownBatch], vanished: set[str]) -> list[BatchChange]:
     """The changes a dry run reports; nothing has an id yet."""
-    changes = [BatchChange(None, b.key, "new", b.reason and b.reason.code) for b in seen.new]
-    changes += [
-        BatchChange(k.id, b.key, "updated", b.reason and b.reason.code) for b, k in seen.changed
-    ]
+    changes = [BatchChange(None, b.key, "new", _code(b)) for b in seen.new]
+    changes += [BatchChange(k.id, b.key, "updated", _code(b)) for b, k in seen.changed]
     return changes + [
         BatchChange(known[key].id, key, "superseded", WITHDRAWN.code)
         for key in sorted(vanished)
@@ -221,18 +225,14 @@ def _write(
     actor: str,
     identity: str,
 ) -> None:
-    name = report.source
+    run, name = parts.db.run, report.source
     for new in _chunks(seen.new):
-        report.changes += parts.db.run(lambda conn, new=new: _write_new(conn, name, new, actor))  # type: ignore[misc]
+        report.changes += run(partial(_write_new, source=name, new=new, actor=actor))
     for changed in _chunks(seen.changed):
-        report.changes += parts.db.run(
-            lambda conn, changed=changed: _write_changed(conn, name, changed, actor)  # type: ignore[misc]
-        )
-    gone = [key for key in sorted(vanished) if may_be_withdrawn(known[key].state)]
-    for keys in _chunks(gone):
-        report.changes += parts.db.run(
-            lambda conn, keys=keys: _write_vanished(conn, name, keys, known, actor)  # type: ignore[misc]
-        )
+        report.changes += run(partial(_write_changed, source=name, changed=changed, actor=actor))
+    gone = [(key, known[key]) for key in sorted(vanished) if may_be_withdrawn(known[key].state)]
+    for some in _chunks(gone):
+        report.changes += run(partial(_write_vanished, source=name, gone=some, actor=actor))
 
     def finish(conn: Connection) -> None:
         record_touched(conn, seen.touched)
@@ -249,13 +249,13 @@ def _write(
 
 
 def _write_new(
-    conn: Connection, source: str, new: Sequence[Discovered], actor: str
+    conn: Connection, *, source: str, new: Sequence[Discovered], actor: str
 ) -> list[BatchChange]:
+    # Two scans of one source take turns here, so that neither records what the other just did.
+    chain.lock(conn)
+    there = batch_ids(conn, source, [batch.key for batch in new])
+    new = [batch for batch in new if batch.key not in there]
     ids = record_new(conn, source, [_found(batch) for batch in new])
-    changes = [
-        BatchChange(ids[batch.key], batch.key, "new", batch.reason and batch.reason.code)
-        for batch in new
-    ]
     chain.append_all(
         conn,
         [
@@ -267,7 +267,7 @@ def _write_new(
                     items=batch.items,
                     bytes=batch.bytes,
                     manifest_sha256=batch.manifest_sha256,
-                    reason=batch.reason.code if batch.reason else None,
+                    reason=_code(batch),
                 ),
                 actor,
                 source=source,
@@ -276,11 +276,12 @@ def _write_new(
             for batch in new
         ],
     )
-    return changes
+    return [BatchChange(ids[batch.key], batch.key, "new", _code(batch)) for batch in new]
 
 
 def _write_changed(
     conn: Connection,
+    *,
     source: str,
     changed: Sequence[tuple[Discovered, KnownBatch]],
     actor: str,
@@ -288,15 +289,17 @@ def _write_changed(
     changes, entries = [], []
     for batch, recorded in changed:
         after = state_after_change(recorded.state) or recorded.state
-        reason = batch.reason.code if batch.reason else None
-        move(conn, recorded, after, subject=batch.key, **_found(batch).values())
-        changes.append(BatchChange(recorded.id, batch.key, "updated", reason))
+        try:
+            move(conn, recorded, after, subject=batch.key, **_found(batch).values())
+        except BatchOvertaken:
+            continue  # it was queued meanwhile; its job sees the change, and so does the next scan
+        changes.append(BatchChange(recorded.id, batch.key, "updated", _code(batch)))
         event = BatchUpdated(
             batch_key=batch.key,
             state=after.value,
             before_sha256=recorded.manifest_sha256,
             after_sha256=batch.manifest_sha256,
-            reason=reason,
+            reason=_code(batch),
         )
         entries.append(Entry(event, actor, source=source, batch_id=recorded.id))
     chain.append_all(conn, entries)
@@ -304,12 +307,14 @@ def _write_changed(
 
 
 def _write_vanished(
-    conn: Connection, source: str, keys: Sequence[str], known: dict[str, KnownBatch], actor: str
+    conn: Connection, *, source: str, gone: Sequence[tuple[str, KnownBatch]], actor: str
 ) -> list[BatchChange]:
     changes, entries = [], []
-    for key in keys:
-        recorded = known[key]
-        move(conn, recorded, BatchState.SUPERSEDED, subject=key, reason=WITHDRAWN.code)
+    for key, recorded in gone:
+        try:
+            move(conn, recorded, BatchState.SUPERSEDED, subject=key, reason=WITHDRAWN.code)
+        except BatchOvertaken:
+            continue
         changes.append(BatchChange(recorded.id, key, "superseded", WITHDRAWN.code))
         event = BatchMoved(
             before=recorded.state.value, after=BatchState.SUPERSEDED.value, reason=WITHDRAWN.code
@@ -317,6 +322,10 @@ def _write_vanished(
         entries.append(Entry(event, actor, source=source, batch_id=recorded.id))
     chain.append_all(conn, entries)
     return changes
+
+
+def _code(batch: Discovered) -> str | None:
+    return batch.reason.code if batch.reason else None
 
 
 def _found(batch: Discovered) -> FoundBatch:
@@ -328,7 +337,7 @@ def _found(batch: Discovered) -> FoundBatch:
         action=batch.action,
         items_total=batch.items,
         bytes_total=batch.bytes,
-        reason=batch.reason.code if batch.reason else None,
+        reason=_code(batch),
         detail=batch.detail,
     )
 

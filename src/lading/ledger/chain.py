@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from lading.base.errors import InternalError
+from lading.base.errors import InternalError, printable
 from lading.db.clock import now
 from lading.ledger.events import Event
 from lading.ledger.tables import ingest_event, ledger_head
@@ -42,6 +42,13 @@ class Entry:
     job_id: int | None = None
 
 
+def lock(conn: Connection) -> None:
+    """Take the head's lock now, so that this transaction and others like it take turns."""
+    conn.execute(
+        select(ledger_head.c.seq).where(ledger_head.c.id == HEAD_ID).with_for_update()
+    ).one_or_none()
+
+
 def append(
     conn: Connection,
     event: Event,
@@ -56,10 +63,12 @@ def append(
 
 
 def append_all(conn: Connection, entries: Sequence[Entry]) -> int:
-    """Append events in order, with one lock and one insert; returns the last number.
+    """Append events in order, with one lock and one insert; returns the last number (0: none).
 
     Call it as the last thing in a transaction: others wait for the head from here to the commit.
     """
+    if not entries:
+        return 0
     head = conn.execute(
         select(ledger_head.c.seq, ledger_head.c.hash, now().label("at"))
         .where(ledger_head.c.id == HEAD_ID)
@@ -68,18 +77,16 @@ def append_all(conn: Connection, entries: Sequence[Entry]) -> int:
     if head is None:
         raise LedgerNotReady("the ledger has no head")
     seq, digest, at = head
-    if not entries:
-        return int(seq)
     rows = []
     for entry in entries:
         seq += 1
-        payload = entry.event.to_json()
+        payload, actor = entry.event.to_json(), printable(entry.actor, length_max=190)
         digest = link(
             digest,
             seq=seq,
             at=at,
             kind=entry.event.kind,
-            actor=entry.actor,
+            actor=actor,
             source=entry.source,
             batch_id=entry.batch_id,
             job_id=entry.job_id,
@@ -90,7 +97,7 @@ def append_all(conn: Connection, entries: Sequence[Entry]) -> int:
                 "seq": seq,
                 "at": at,
                 "kind": entry.event.kind,
-                "actor": entry.actor,
+                "actor": actor,
                 "source": entry.source,
                 "batch_id": entry.batch_id,
                 "job_id": entry.job_id,

@@ -1,0 +1,270 @@
+"""Preflight: one decision for every item of a batch, recorded before anything is imported (A5).
+
+It reads the source and the library and writes the ledger alone. Each preflight is a revision of
+its own: two at once do not mix their decisions, the later one stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, update
+
+from lading.base.errors import RequestError
+from lading.base.progress import Progress
+from lading.base.stopping import StopSignal
+from lading.db.clock import now
+from lading.ingest.parts import IngestParts
+from lading.ingest.rules import DUPLICATE_ITEM, state_after_preflight
+from lading.ingest.source import BatchRef, BatchRefused, Decided, Item, OpenBatch, SourceMissing
+from lading.ledger import chain
+from lading.ledger.batches import Batch, BatchOvertaken, as_json, get_batch, move
+from lading.ledger.events import BatchPreflighted
+from lading.ledger.items import (
+    PlannedItem,
+    already_listed,
+    count_decisions,
+    delete_unused_decisions,
+    insert_items,
+)
+from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState, Decision
+from lading.ledger.tables import ingest_batch
+
+CHUNK_ITEMS: Final = 500
+
+OnProgress = Callable[[Progress], None]
+
+
+class BatchBusy(RequestError):
+    """A job works on the batch or is about to; its decisions cannot be made anew meanwhile."""
+
+    code = "batch_busy"
+    http_status = 409
+    next_step = "Wait for the job to end, or cancel it first."
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReport:
+    """What preflight decided; `reason` is the code that speaks against the whole batch."""
+
+    batch_id: int
+    batch_key: str
+    state: BatchState
+    decisions: dict[str, int]
+    items: int = 0
+    bytes: int = 0
+    plan_digest: str | None = None
+    reason: str | None = None
+    error: dict[str, object] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the batch can be queued."""
+        return self.state is BatchState.PREFLIGHT_PASSED
+
+
+class _Tally:
+    """Running totals over the decided items, and the digest over all decisions (G6)."""
+
+    def __init__(self) -> None:
+        self.items = 0
+        self.bytes = 0
+        self.rejected = 0
+        self._digest = hashlib.sha256()
+
+    def add(self, item: PlannedItem) -> None:
+        self.items += 1
+        self.bytes += item.bytes
+        self.rejected += item.decision is Decision.REJECT
+        facts = (item.seq, item.key, item.kind, item.decision.value, item.reason or "")
+        line = "\x1f".join(map(str, (*facts, item.content_hash or "", item.bytes)))
+        self._digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+
+def preflight(
+    parts: IngestParts,
+    batch_id: int,
+    *,
+    actor: str,
+    check_bytes: bool = False,
+    stop: StopSignal | None = None,
+    on_progress: OnProgress | None = None,
+) -> PreflightReport:
+    """Decide about every item of one batch, in constant memory.
+
+    With `check_bytes` the files are hashed too. Raises `BatchMissing`, `SourceMissing`,
+    `BatchBusy` for a batch that a job has, `BatchOvertaken` when another preflight of the
+    same batch began later, and `Interrupted` after a stop request.
+    """
+    batch = parts.db.run(lambda conn: _begin(conn, batch_id))
+    source = parts.source(batch.source)
+    try:
+        with source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened:
+            tally = _Tally()
+            for planned in _decided_chunks(parts, batch, opened, check_bytes=check_bytes):
+                if stop is not None:
+                    stop.check()
+                for item in planned:
+                    tally.add(item)
+                parts.db.run(lambda conn, planned=planned: _record(conn, batch, planned))  # type: ignore[misc]
+                if on_progress is not None:
+                    on_progress(Progress(items_done=tally.items, items_total=batch.items_total))
+            return parts.db.run(lambda conn: _pass(conn, batch, opened, tally, actor))
+    except BatchRefused as refusal:
+        refused = refusal
+        return parts.db.run(lambda conn: _refuse(conn, batch, refused, actor))
+    except SourceMissing:
+        parts.db.run(lambda conn: _give_back(conn, batch))
+        raise
+
+
+def _begin(conn: Connection, batch_id: int) -> Batch:
+    batch = get_batch(conn, batch_id, lock=True)
+    if batch.state in ACTIVE_BATCH_STATES:
+        raise BatchBusy("a job has this batch", subject=batch.batch_key, found=batch.state)
+    revision = batch.revision + 1
+    move(conn, batch, BatchState.PREFLIGHTING, subject=batch.batch_key, revision=revision)
+    delete_unused_decisions(
+        conn, batch.id, after_revision=batch.queued_revision or 0, before_revision=revision
+    )
+    return get_batch(conn, batch_id)
+
+
+def _decided_chunks(
+    parts: IngestParts, batch: Batch, opened: OpenBatch, *, check_bytes: bool
+) -> Iterator[list[PlannedItem]]:
+    """Decided items, some at a time; all of one chunk are of one kind."""
+    seq = itertools.count()
+    for _kind, items in itertools.groupby(opened.items(), key=lambda item: item.kind):
+        while chunk := list(itertools.islice(items, CHUNK_ITEMS)):
+            with parts.db.read() as conn:
+                twice = _listed_twice(conn, batch, chunk)
+                fresh = [item for place, item in enumerate(chunk) if place not in twice]
+                decisions = iter(opened.decide(conn, fresh, check_bytes=check_bytes))
+            yield [
+                _planned(next(seq), item, twice.get(place) or next(decisions))
+                for place, item in enumerate(chunk)
+            ]
+
+
+def _listed_twice(conn: Connection, batch: Batch, chunk: list[Item]) -> dict[int, Decided]:
+    """Rejections by place in the chunk, of items whose key or content came before (A19)."""
+    hashes = [item.content_hash for item in chunk if item.content_hash]
+    keys, contents = already_listed(
+        conn, batch.id, batch.revision, [item.key for item in chunk], hashes
+    )
+    twice: dict[int, Decided] = {}
+    for place, item in enumerate(chunk):
+        if item.key in keys or item.content_hash in contents:
+            what = {"item_key": item.key} if item.key in keys else {"sha256": item.content_hash}
+            twice[place] = Decided(Decision.REJECT, DUPLICATE_ITEM, {"duplicate_of": what})
+        else:
+            keys.add(item.key)
+            if item.content_hash:
+                contents.add(item.content_hash)
+    return twice
+
+
+def _planned(seq: int, item: Item, decided: Decided) -> PlannedItem:
+    return PlannedItem(
+        seq=seq,
+        key=item.key,
+        kind=item.kind,
+        decision=decided.decision,
+        title=item.title,
+        content_hash=item.content_hash,
+        bytes=item.bytes,
+        reason=decided.reason.code if decided.reason else None,
+        detail=decided.detail,
+    )
+
+
+def _guard(conn: Connection, batch: Batch, **values: Any) -> None:
+    """Hold the batch's row if it still is ours to decide about. Raises `BatchOvertaken`."""
+    touched = conn.execute(
+        update(ingest_batch)
+        .where(
+            ingest_batch.c.id == batch.id,
+            ingest_batch.c.revision == batch.revision,
+            ingest_batch.c.state == BatchState.PREFLIGHTING.value,
+        )
+        .values(updated_at=now(), **values)
+    ).rowcount
+    if touched != 1:
+        raise BatchOvertaken(
+            "another preflight, or a scan, took the batch over", subject=batch.batch_key
+        )
+
+
+def _record(conn: Connection, batch: Batch, planned: list[PlannedItem]) -> None:
+    _guard(conn, batch)
+    insert_items(conn, batch.id, batch.revision, planned)
+
+
+def _pass(
+    conn: Connection, batch: Batch, opened: OpenBatch, tally: _Tally, actor: str
+) -> PreflightReport:
+    state = state_after_preflight(tally.items, tally.rejected)
+    reason = "all_rejected" if state is BatchState.PREFLIGHT_FAILED else None
+    _guard(
+        conn,
+        batch,
+        state=state.value,
+        reason=reason,
+        detail=None,
+        type=opened.type,
+        action=opened.action,
+        manifest_sha256=opened.manifest_sha256,
+        preflight_sha256=opened.manifest_sha256,
+        plan_digest=tally.digest,
+        items_total=tally.items,
+        bytes_total=tally.bytes,
+        preflighted_at=now(),
+    )
+    decisions = count_decisions(conn, batch.id, batch.revision)
+    event = BatchPreflighted(
+        passed=state is BatchState.PREFLIGHT_PASSED,
+        decisions=decisions,
+        plan_digest=tally.digest,
+        manifest_sha256=opened.manifest_sha256,
+        reason=reason,
+    )
+    chain.append(conn, event, actor=actor, source=batch.source, batch_id=batch.id)
+    return PreflightReport(
+        batch.id, batch.batch_key, state, decisions, tally.items, tally.bytes, tally.digest, reason
+    )
+
+
+def _refuse(conn: Connection, batch: Batch, refusal: BatchRefused, actor: str) -> PreflightReport:
+    code = refusal.reason.code
+    _guard(
+        conn,
+        batch,
+        state=BatchState.PREFLIGHT_FAILED.value,
+        reason=code,
+        detail=as_json(refusal.as_dict()),
+        preflighted_at=now(),
+    )
+    event = BatchPreflighted(passed=False, decisions={}, reason=code)
+    chain.append(conn, event, actor=actor, source=batch.source, batch_id=batch.id)
+    return PreflightReport(
+        batch.id,
+        batch.batch_key,
+        BatchState.PREFLIGHT_FAILED,
+        {},
+        reason=code,
+        error=refusal.as_dict(),
+    )
+
+
+def _give_back(conn: Connection, batch: Batch) -> None:
+    """The source is gone for now; the batch waits as if preflight had not begun."""
+    _guard(conn, batch, state=BatchState.PENDING.value)

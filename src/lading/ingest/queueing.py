@@ -1,0 +1,197 @@
+"""Queue: gives batches to the workers, preflighting first where needed (A7), and keeps their
+states in step with their jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from lading.base.errors import LadingError
+from lading.base.stopping import StopSignal
+from lading.db.clock import now
+from lading.ingest.parts import IMPORT_JOB_KIND, IngestParts
+from lading.ingest.plan import Plan, PlanOutdated, require_current
+from lading.ingest.preflight import preflight
+from lading.ingest.rules import PREFLIGHT_STALE, STORE_FAULT, state_after_import
+from lading.jobs.queue import JobMoved, NewJob
+from lading.jobs.states import JobState
+from lading.ledger import chain
+from lading.ledger.batches import Batch, BatchOvertaken, get_batch, move
+from lading.ledger.chain import Entry
+from lading.ledger.events import BatchMoved, BatchQueued
+from lading.ledger.items import count_outcomes
+from lading.ledger.states import ACTIVE_BATCH_STATES, BATCH_TRANSITIONS, BatchState
+
+
+class QueueOutcome(StrEnum):
+    """What became of a request to queue one batch."""
+
+    QUEUED = "queued"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueResult:
+    """What became of one batch; `reason` is a code, `sentence` says it in words."""
+
+    batch_id: int
+    batch_key: str
+    outcome: QueueOutcome
+    job_id: int | None = None
+    reason: str | None = None
+    sentence: str | None = None
+    decisions: dict[str, int] | None = None
+
+
+def queue_batches(
+    parts: IngestParts,
+    batch_ids: Sequence[int],
+    *,
+    actor: str,
+    priority: int = 5,
+    plan: Plan | None = None,
+    dry_run: bool = False,
+    stop: StopSignal | None = None,
+    on_result: Callable[[QueueResult], None] | None = None,
+) -> list[QueueResult]:
+    """Queue any number of batches, in the order given; one that cannot be queued stops no other.
+
+    With `plan`, a batch is queued only as the plan says. `dry_run` preflights and says what would
+    be queued. A batch that a job has already is skipped.
+    """
+    results = []
+    for batch_id in batch_ids:
+        if stop is not None:
+            stop.check()
+        try:
+            result = _queue_one(parts, batch_id, actor, priority, plan, dry_run, stop)
+        except LadingError as error:
+            if error.transient:
+                raise
+            result = QueueResult(
+                batch_id,
+                error.subject or str(batch_id),
+                QueueOutcome.REFUSED,
+                reason=error.code,
+                sentence=f"{error} {error.advice}",
+            )
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+    return results
+
+
+def _queue_one(
+    parts: IngestParts,
+    batch_id: int,
+    actor: str,
+    priority: int,
+    plan: Plan | None,
+    dry_run: bool,
+    stop: StopSignal | None,
+) -> QueueResult:
+    with parts.db.read() as conn:
+        batch = get_batch(conn, batch_id)
+    if batch.state in ACTIVE_BATCH_STATES:
+        return QueueResult(
+            batch.id, batch.batch_key, QueueOutcome.SKIPPED, reason="already_queued",
+            sentence="A job has it already.",
+        )  # fmt: skip
+    if plan is not None:
+        planned = plan.find(batch.source, batch.batch_key)
+        if planned is None:
+            raise PlanOutdated("the plan does not speak of this batch", subject=batch.batch_key)
+        require_current(planned, batch)
+    elif batch.state is not BatchState.PREFLIGHT_PASSED:
+        report = preflight(parts, batch_id, actor=actor, stop=stop)
+        if not report.passed:
+            return QueueResult(
+                batch.id, batch.batch_key, QueueOutcome.REFUSED, reason=report.reason,
+                sentence="Preflight found nothing of it that can be imported.",
+                decisions=report.decisions,
+            )  # fmt: skip
+    if dry_run:
+        return QueueResult(batch.id, batch.batch_key, QueueOutcome.QUEUED)
+    job_id = parts.db.run(lambda conn: _enqueue(conn, parts, batch_id, actor, priority, plan))
+    return QueueResult(batch.id, batch.batch_key, QueueOutcome.QUEUED, job_id=job_id)
+
+
+def _enqueue(
+    conn: Connection,
+    parts: IngestParts,
+    batch_id: int,
+    actor: str,
+    priority: int,
+    plan: Plan | None,
+) -> int:
+    batch = get_batch(conn, batch_id, lock=True)
+    planned = plan.find(batch.source, batch.batch_key) if plan else None
+    if planned is not None:
+        require_current(planned, batch)
+    elif batch.state is not BatchState.PREFLIGHT_PASSED:
+        raise BatchOvertaken(
+            "the batch was moved by someone else",
+            subject=batch.batch_key,
+            expected=BatchState.PREFLIGHT_PASSED,
+            found=batch.state,
+        )
+    move(
+        conn,
+        batch,
+        BatchState.QUEUED,
+        subject=batch.batch_key,
+        queued_at=now(),
+        queued_revision=batch.revision,
+    )
+    job = NewJob(
+        IMPORT_JOB_KIND,
+        params={"revision": batch.revision, "plan_digest": batch.plan_digest},
+        batch_id=batch.id,
+        priority=priority,
+        active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
+    )
+    (enqueued,) = parts.queue.enqueue(conn, [job], actor=actor)
+    event = BatchQueued(job_id=enqueued.job_id, priority=priority, plan_digest=batch.plan_digest)
+    chain.append(
+        conn, event, actor=actor, source=batch.source, batch_id=batch.id, job_id=enqueued.job_id
+    )
+    return enqueued.job_id
+
+
+def follow_job(conn: Connection, moved: JobMoved) -> Sequence[Entry]:
+    """The hook by which a batch goes where its import job goes, in the same transaction."""
+    if moved.kind != IMPORT_JOB_KIND or moved.batch_id is None:
+        return ()
+    if moved.after in {JobState.RUNNING, JobState.DONE}:
+        return ()  # the import itself moves the batch then, with what it knows
+    batch = get_batch(conn, moved.batch_id, lock=True)
+    after, reason = _state_after_job(conn, batch, moved)
+    if after is batch.state or after not in BATCH_TRANSITIONS[batch.state]:
+        return ()
+    finished = now() if after not in {BatchState.QUEUED, BatchState.PREFLIGHT_STALE} else None
+    move(conn, batch, after, subject=batch.batch_key, reason=reason, finished_at=finished)
+    event = BatchMoved(before=batch.state.value, after=after.value, reason=reason)
+    return [Entry(event, moved.actor, source=batch.source, batch_id=batch.id, job_id=moved.job_id)]
+
+
+def _state_after_job(
+    conn: Connection, batch: Batch, moved: JobMoved
+) -> tuple[BatchState, str | None]:
+    if moved.after is JobState.CANCELLED:
+        return BatchState.CANCELLED, None
+    if moved.after is not JobState.FAILED:
+        return BatchState.QUEUED, None
+    if moved.error_code == PREFLIGHT_STALE.code:
+        return BatchState.PREFLIGHT_STALE, PREFLIGHT_STALE.code
+    outcomes = count_outcomes(conn, batch.id, batch.revision)
+    state = state_after_import(outcomes)
+    # A job that failed did not finish its batch, even if no item failed.
+    return (
+        BatchState.PARTIAL if state is BatchState.IMPORTED else state,
+        moved.error_code or STORE_FAULT.code,
+    )
