@@ -76,7 +76,6 @@ def run_program(
     command: Sequence[str | Path], *, user: User | None, env: Mapping[str, str] | None = None
 ) -> None:
     """Run a set-up program to its end; raises `ServerUnavailable` with what it said."""
-    account = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
     done = subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -85,7 +84,9 @@ def run_program(
         cwd="/",
         env=None if env is None else {**os.environ, **env},
         check=False,
-        **account,  # type: ignore[call-overload] - the types of an optional group of arguments
+        user=None if user is None else user.uid,
+        group=None if user is None else user.gid,
+        extra_groups=None if user is None else [],
     )
     if done.returncode != 0:
         said = done.stdout[-LOG_SHOWN_BYTES:].decode(errors="replace")

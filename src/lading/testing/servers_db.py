@@ -43,6 +43,10 @@ _ENVIRONMENT: Final = {
 }
 _MAINTENANCE_DATABASE: Final = {"postgresql": "postgres", "mariadb": "mysql"}
 
+_MEMORY: Final = Path("/dev/shm")
+_MEMORY_FREE_BYTES: Final = 2 * 1024**3
+"""Below this (a container's default is 64 MiB) the disk is the safer place."""
+
 # Speed bought with what a test does not need: a database that survives a power cut.
 _POSTGRESQL_FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _MARIADB_FAST: Final = (
@@ -50,6 +54,7 @@ _MARIADB_FAST: Final = (
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--sync-frm=0",
+    "--innodb-file-per-table=0",
 )
 
 
@@ -63,7 +68,9 @@ class Server:
         self.backend: Final = backend
         self.url: Final = url
         self._template: str | None = None
+        self._definitions: list[str] = []
         self._lock = threading.Lock()
+        self._administration: Database | None = None
 
     def url_of(self, name: str) -> str:
         """The address, with its password, of the database `name` on this server."""
@@ -100,18 +107,24 @@ class Server:
                 self._template = unique_name("template")
                 self.create(self._template)
                 self._migrate(self._template)
-        if self.backend != "mariadb":
-            self.create(name, template=self._template)
-            return
-        self.create(name)
-        with self._maintenance() as conn:
-            _copy_tables(conn, self._template, name)
+            if self.backend != "mariadb":
+                self.create(name, template=self._template)
+                return
+            self.create(name)
+            with self._administer() as conn:
+                if not self._definitions:
+                    self._definitions = _definitions(conn, self._template)
+                conn.exec_driver_sql(f"USE {name}")
+                for definition in self._definitions:
+                    conn.exec_driver_sql(definition)
 
-    def forget_template(self) -> None:
-        """Drop the template database, when one was made."""
+    def close(self) -> None:
+        """Drop the template database, when one was made, and leave the server."""
         if self._template is not None:
             self.drop(self._template)
             self._template = None
+        if self._administration is not None:
+            self._administration.close()
 
     def _migrate(self, name: str) -> None:
         database = open_database(self.url_of(name))
@@ -124,17 +137,16 @@ class Server:
         return Path(f"{self.url.database}/{name}.sqlite")
 
     def _execute(self, statement: str) -> None:
-        with self._maintenance() as conn:
+        with self._administer() as conn:
             conn.exec_driver_sql(statement)
 
     @contextmanager
-    def _maintenance(self) -> Iterator[Connection]:
-        database = open_database(self.url_of(_MAINTENANCE_DATABASE[self.backend]))
-        try:
-            with database.autocommit() as conn:
-                yield conn
-        finally:
-            database.close()
+    def _administer(self) -> Iterator[Connection]:
+        if self._administration is None:
+            address = self.url_of(_MAINTENANCE_DATABASE[self.backend])
+            self._administration = open_database(address, pool_size=1)
+        with self._administration.autocommit() as conn:
+            yield conn
 
 
 def unique_name(purpose: str) -> str:
@@ -183,7 +195,7 @@ def database_server(backend: Backend, *, durable: bool = False) -> Iterator[Serv
             server = Server(backend, stack.enter_context(private_postgresql(durable=durable)))
         else:
             server = Server(backend, stack.enter_context(private_mariadb(durable=durable)))
-        stack.callback(server.forget_template)
+        stack.callback(server.close)
         yield server
 
 
@@ -192,7 +204,7 @@ def private_postgresql(*, durable: bool = False) -> Iterator[URL]:
     """A PostgreSQL server of our own; yields the address of its superuser."""
     programs = _postgresql_programs()
     user = server_user("postgres")
-    with _server_folder("postgresql", user) as folder:
+    with _server_folder("postgresql", user, durable=durable) as folder:
         password = secrets.token_hex(16)
         password_file = folder / "password"
         password_file.write_text(password)
@@ -242,7 +254,7 @@ def private_mariadb(*, durable: bool = False) -> Iterator[URL]:
     mariadbd = _program("mariadbd", "mysqld", folders=("/usr/sbin", "/usr/local/sbin"))
     install = _program("mariadb-install-db", "mysql_install_db")
     user = server_user("mysql")
-    with _server_folder("mariadb", user) as folder:
+    with _server_folder("mariadb", user, durable=durable) as folder:
         password = secrets.token_hex(16)
         accounts = folder / "accounts.sql"
         accounts.write_text(
@@ -297,14 +309,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def _server_folder(purpose: str, user: User | None) -> Iterator[Path]:
+def _server_folder(purpose: str, user: User | None, *, durable: bool) -> Iterator[Path]:
     # Not below pytest's folder: that one is closed to other accounts, and too deep for a socket.
-    folder = Path(tempfile.mkdtemp(prefix=f"lading-{purpose}-"))
+    base = tempfile.gettempdir() if durable or not _has_room(_MEMORY) else str(_MEMORY)
+    folder = Path(tempfile.mkdtemp(prefix=f"lading-{purpose}-", dir=base))
     try:
         own(folder, user)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _MEMORY_FREE_BYTES
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -329,16 +349,15 @@ def _answers(url: URL) -> Callable[[], bool]:
     return ready
 
 
-def _copy_tables(conn: Connection, origin: str, target: str) -> None:
-    """Make the tables of `target` those of `origin`, with their rows."""
-    tables = [row[0] for row in conn.exec_driver_sql(f"SHOW TABLES FROM {origin}")]
-    conn.exec_driver_sql(f"USE {target}")
-    conn.exec_driver_sql("SET foreign_key_checks = 0")
-    for table in tables:
-        definition = conn.exec_driver_sql(f"SHOW CREATE TABLE {origin}.{table}").one()[1]
-        # A `%` would be read as the start of a parameter.
-        conn.exec_driver_sql(definition.replace("%", "%%"))
-        conn.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {origin}.{table}")
+def _definitions(conn: Connection, origin: str) -> list[str]:
+    """The statements that make the tables of `origin`, with their few rows, in another database."""
+    statements = ["SET foreign_key_checks = 0"]
+    for name in [row[0] for row in conn.exec_driver_sql(f"SHOW TABLES FROM {origin}")]:
+        definition = conn.exec_driver_sql(f"SHOW CREATE TABLE {origin}.{name}").one()[1]
+        statements.append(definition.replace("%", "%%"))  # not the start of a parameter
+        if conn.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {origin}.{name})").scalar():
+            statements.append(f"INSERT INTO {name} SELECT * FROM {origin}.{name}")
+    return statements
 
 
 def _postgresql_programs() -> Path:
