@@ -53,6 +53,7 @@ def _create_ledger() -> None:
         _required("source", Name),
         _required("batch_key", Name),
         _required("revision", sa.Integer()),
+        sa.Column("queued_revision", sa.Integer()),
         _required("type", Code),
         _required("action", Code),
         _required("state", Code),
