@@ -64,12 +64,13 @@ def queue_batches(
     With `plan`, a batch is queued only as the plan says. `dry_run` preflights and says what would
     be queued. A batch that a job has already is skipped.
     """
+    request = _Request(parts, actor, priority, plan, dry_run, stop)
     results = []
     for batch_id in batch_ids:
         if stop is not None:
             stop.check()
         try:
-            result = _queue_one(parts, batch_id, actor, priority, plan, dry_run, stop)
+            result = _queue_one(request, batch_id)
         except LadingError as error:
             if error.transient:
                 raise
@@ -86,53 +87,57 @@ def queue_batches(
     return results
 
 
-def _queue_one(
-    parts: IngestParts,
-    batch_id: int,
-    actor: str,
-    priority: int,
-    plan: Plan | None,
-    dry_run: bool,
-    stop: StopSignal | None,
-) -> QueueResult:
-    with parts.db.read() as conn:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for all batches of one request alike."""
+
+    parts: IngestParts
+    actor: str
+    priority: int
+    plan: Plan | None
+    dry_run: bool
+    stop: StopSignal | None
+
+
+def _queue_one(request: _Request, batch_id: int) -> QueueResult:
+    db = request.parts.db
+    with db.read() as conn:
         batch = get_batch(conn, batch_id)
+    key = batch.batch_key
     if batch.state in ACTIVE_BATCH_STATES:
         return QueueResult(
-            batch.id, batch.batch_key, QueueOutcome.SKIPPED, reason="already_queued",
-            sentence="A job has it already.",
-        )  # fmt: skip
-    if plan is not None:
-        planned = plan.find(batch.source, batch.batch_key)
-        if planned is None:
-            raise PlanOutdated("the plan does not speak of this batch", subject=batch.batch_key)
-        require_current(planned, batch)
+            batch_id, key, QueueOutcome.SKIPPED, None, "already_queued", "A job has it already."
+        )
+    if request.plan is not None:
+        _require_planned(request.plan, batch)
     elif batch.state is not BatchState.PREFLIGHT_PASSED:
-        report = preflight(parts, batch_id, actor=actor, stop=stop)
+        report = preflight(request.parts, batch_id, actor=request.actor, stop=request.stop)
         if not report.passed:
+            sentence = "Preflight found nothing of it that can be imported."
             return QueueResult(
-                batch.id, batch.batch_key, QueueOutcome.REFUSED, reason=report.reason,
-                sentence="Preflight found nothing of it that can be imported.",
-                decisions=report.decisions,
-            )  # fmt: skip
-    if dry_run:
-        return QueueResult(batch.id, batch.batch_key, QueueOutcome.QUEUED)
-    job_id = parts.db.run(lambda conn: _enqueue(conn, parts, batch_id, actor, priority, plan))
-    return QueueResult(batch.id, batch.batch_key, QueueOutcome.QUEUED, job_id=job_id)
+                batch_id,
+                key,
+                QueueOutcome.REFUSED,
+                None,
+                report.reason,
+                str(report.error["message"]) if report.error else sentence,
+                report.decisions,
+            )
+    job_id = None if request.dry_run else db.run(lambda conn: _enqueue(conn, request, batch_id))
+    return QueueResult(batch_id, key, QueueOutcome.QUEUED, job_id)
 
 
-def _enqueue(
-    conn: Connection,
-    parts: IngestParts,
-    batch_id: int,
-    actor: str,
-    priority: int,
-    plan: Plan | None,
-) -> int:
+def _require_planned(plan: Plan, batch: Batch) -> None:
+    planned = plan.find(batch.source, batch.batch_key)
+    if planned is None:
+        raise PlanOutdated("the plan does not speak of this batch", subject=batch.batch_key)
+    require_current(planned, batch)
+
+
+def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
     batch = get_batch(conn, batch_id, lock=True)
-    planned = plan.find(batch.source, batch.batch_key) if plan else None
-    if planned is not None:
-        require_current(planned, batch)
+    if request.plan is not None:
+        _require_planned(request.plan, batch)
     elif batch.state is not BatchState.PREFLIGHT_PASSED:
         raise BatchOvertaken(
             "the batch was moved by someone else",
@@ -152,15 +157,16 @@ def _enqueue(
         IMPORT_JOB_KIND,
         params={"revision": batch.revision, "plan_digest": batch.plan_digest},
         batch_id=batch.id,
-        priority=priority,
+        priority=request.priority,
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
     )
-    (enqueued,) = parts.queue.enqueue(conn, [job], actor=actor)
-    event = BatchQueued(job_id=enqueued.job_id, priority=priority, plan_digest=batch.plan_digest)
+    (enqueued,) = request.parts.queue.enqueue(conn, [job], actor=request.actor)
+    job_id = int(enqueued.job_id)
+    event = BatchQueued(job_id=job_id, priority=request.priority, plan_digest=batch.plan_digest)
     chain.append(
-        conn, event, actor=actor, source=batch.source, batch_id=batch.id, job_id=enqueued.job_id
+        conn, event, actor=request.actor, source=batch.source, batch_id=batch.id, job_id=job_id
     )
-    return enqueued.job_id
+    return job_id
 
 
 def follow_job(conn: Connection, moved: JobMoved) -> Sequence[Entry]:

@@ -198,6 +198,10 @@ class Source(Protocol):
         """Read the batch's manifest as it is now. Raises `BatchRefused` or `SourceMissing`."""
         ...
 
+    def stat_location(self, location: str) -> int:
+        """The size in bytes of a file kept in place. Raises `ItemRefused`."""
+        ...
+
     def read_location(self, location: str) -> Iterator[bytes]:
         """The bytes of a file kept in place, for verification. Raises `ItemRefused`."""
         ...
