@@ -1,0 +1,1 @@
+"""One file per command; `lading.cli.main` knows which is which."""

@@ -1,0 +1,140 @@
+"""The program `lading`: its list of commands, and what becomes of errors.
+
+This file must load fast: it imports click and the roots of errors, and each command's own module
+only when that command is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from lading import __version__
+from lading.base.errors import InternalError, LadingError
+from lading.cli.failures import BROKEN_PIPE, INTERRUPTED, report
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command is, and its line in the list of commands (its docstring's first line)."""
+
+    module: str
+    summary: str
+
+
+SECTIONS: Final[dict[str, dict[str, Entry]]] = {
+    "Set up": {
+        "init": Entry("init", "Make a settings file, the data folder and the database."),
+        "config": Entry("config", "Check the settings and everything they point to."),
+        "db": Entry("db", "Look after the database's schema."),
+        "demo": Entry("demo", "Make a small hand-over tree of real media to try things on."),
+    },
+    "Take media in": {
+        "scan": Entry("scan", "Look for new and changed batches."),
+        "preflight": Entry("preflight", "Decide about every item of batches; write no library row."),
+        "plan": Entry("plan", "Write down what queueing batches would do."),
+        "queue": Entry("queue", "Give batches to the workers."),
+        "worker": Entry("worker", "Work on queued jobs until told to stop."),
+        "serve": Entry("serve", "Serve health and status over HTTP."),
+        "up": Entry("up", "Run a worker and the status server together."),
+    },
+    "Look": {
+        "batches": Entry("batches", "List batches: unfinished first, then the newest."),
+        "batch": Entry("batch", "Show one batch: its items, reasons, accounts and events."),
+        "jobs": Entry("jobs", "List jobs."),
+        "job": Entry("job", "Show one job: its progress and events."),
+        "events": Entry("events", "Read the ledger's events, or follow them."),
+    },
+    "Steer": {
+        "cancel": Entry("cancel", "Cancel jobs that are not running."),
+        "stop": Entry("stop", "Stop running jobs after the item in hand."),
+        "resume": Entry("resume", "Put paused jobs back in line."),
+        "retry": Entry("retry", "Put failed or cancelled jobs back in line."),
+        "prioritise": Entry("prioritise", "Change the priority of jobs in line."),
+        "intake": Entry("intake", "Pause or resume the handing out of jobs."),
+    },
+    "Prove": {
+        "verify": Entry("verify", "Compare what was imported with the library and its store."),
+        "ledger": Entry("ledger", "Prove the ledger whole."),
+        "trash": Entry("trash", "Put assets in the trash."),
+        "restore": Entry("restore", "Take assets out of the trash."),
+    },
+}
+COMMANDS: Final = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+class Program(click.Group):
+    """The list of commands, grouped by purpose; a command's module is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the list."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"lading.cli.commands.{entry.module}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise InternalError("a command's module has no command", subject=cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the summaries, without importing anything."""
+        del ctx
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.summary) for name, entry in commands.items()])
+
+
+@click.command(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Settings and statuses are explained in docs/settings.md and docs/cli.md.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="lading")
+@click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    help="Settings file; otherwise LADING_CONFIG, ./lading.toml, then the user's own.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug logs.")
+@click.pass_context
+def lading(ctx: click.Context, config: str | None, debug: bool) -> None:
+    """Lading takes media in: found where it lands, checked, queued, stored, catalogued once."""
+    ctx.obj = {"config": config, "debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit with its status; see `docs/cli.md` for what each means."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the program with `arguments` and return its exit status."""
+    as_json, debug = "--json" in arguments, "--debug" in arguments
+    try:
+        status = lading.main(arguments, prog_name="lading", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output went away. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except (click.ClickException, LadingError) as error:
+        return report(error, as_json=as_json, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last place where a fault can be told to people
+        return report(error, as_json=as_json, debug=debug)
+    return status if isinstance(status, int) else 0

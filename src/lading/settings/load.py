@@ -1,0 +1,219 @@
+"""Finds the settings file, lays the environment over it, and makes `Settings` of both.
+
+Order, the later wins: defaults, the file, the environment (`LADING_DATABASE__URL`). Relative
+paths are relative to what names them: the file's folder, or the working folder for a variable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from lading.base.errors import printable
+from lading.settings.errors import SettingsInvalid, SettingsMissing, SettingsUnreadable
+from lading.settings.model import Settings, default_values
+from lading.settings.show import is_secret, masked_url
+
+ENVIRONMENT_PREFIX: Final = "LADING_"
+CONFIG_VARIABLE: Final = "LADING_CONFIG"
+FILE_NAME: Final = "lading.toml"
+FILE_BYTES_MAX: Final = 1_000_000
+_SQLITE: Final = "sqlite:///"
+_FILE: Final = "file:"
+
+
+def load_settings(
+    path: str | None = None, *, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of this installation.
+
+    `path` is the file to read; without it the file is looked for, and there need not be one.
+    Raises `SettingsMissing`, `SettingsUnreadable`, and `SettingsInvalid` with every problem.
+    """
+    environ = os.environ if environ is None else environ
+    file = find_settings_file(path, environ=environ)
+    from_file = _anchored(_read(file), os.path.dirname(file)) if file else {}
+    from_environment = _anchored(read_environment(environ), os.getcwd())
+    given = _merged(from_file, from_environment)
+    data_dir = given.get("data_dir")
+    if not isinstance(data_dir, str):
+        data_dir = default_data_dir(file, environ)
+    try:
+        return Settings.model_validate(_merged(default_values(data_dir), given))
+    except ValidationError as error:
+        problems = [_sentence(detail, file, from_environment) for detail in error.errors()]
+        raise SettingsInvalid(problems, subject=file or "environment") from None
+
+
+def find_settings_file(
+    path: str | None = None, *, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """The file that is read: `path`, `$LADING_CONFIG`, `./lading.toml`, the user's own; or none.
+
+    Raises `SettingsMissing` when a file that was named is not there.
+    """
+    environ = os.environ if environ is None else environ
+    named = path or environ.get(CONFIG_VARIABLE)
+    if named:
+        named = os.path.abspath(os.path.expanduser(named))
+        if not os.path.exists(named):
+            raise SettingsMissing("there is no such settings file", subject=named)
+        return named
+    home = os.path.expanduser("~")
+    user_folder = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    for candidate in (os.path.abspath(FILE_NAME), os.path.join(user_folder, "lading", FILE_NAME)):
+        if os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def default_data_dir(file: str | None, environ: Mapping[str, str]) -> str:
+    """Where the data folder is when nothing says so."""
+    if file:
+        return os.path.join(os.path.dirname(file), "lading-data")
+    home = os.path.expanduser("~")
+    user_folder = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    return os.path.join(user_folder, "lading")
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that variables give, nested as in the file.
+
+    A variable with `__` in it always means a setting, so that a misspelt one is found. One
+    without counts only if its name is a setting: container platforms make up others.
+    """
+    values: dict[str, Any] = {}
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        if len(keys) == 1 and keys[0] not in Settings.model_fields:
+            continue
+        place = values
+        for key in keys[:-1]:
+            inner = place.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise SettingsInvalid([f"{variable} contradicts another variable"], subject="environment")
+            place = inner
+        place[keys[-1]] = _parsed(text)
+    return values
+
+
+def _parsed(text: str) -> object:
+    """Lists and tables are given as JSON; anything else stays text and is converted by its field."""
+    if text[:1] in {"[", "{"}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        with open(file, "rb") as stream:
+            raw = stream.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise SettingsUnreadable(error.strerror or str(error), subject=file) from error
+    if len(raw) > FILE_BYTES_MAX:
+        raise SettingsUnreadable(
+            "this is too large for a settings file", subject=file, expected="at most 1 MB"
+        )
+    try:
+        return tomllib.loads(raw.decode())
+    except ValueError as error:
+        raise SettingsUnreadable(f"not valid TOML: {error}", subject=file) from error
+
+
+def _anchored(values: dict[str, Any], folder: str) -> dict[str, Any]:
+    """`values` with its relative paths made absolute, seen from `folder`."""
+
+    def anchor(path: object) -> object:
+        if not isinstance(path, str) or not path:
+            return path
+        return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+    anchored = dict(values)
+    if "data_dir" in values:
+        anchored["data_dir"] = anchor(values["data_dir"])
+    for section, scheme in (("database", _SQLITE), ("store", _FILE)):
+        table = values.get(section)
+        url = table.get("url") if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(url, str) and url.startswith(scheme):
+            path = url.removeprefix(scheme)
+            if scheme == _FILE:
+                path = path.removeprefix("//")
+            if path and not path.startswith(":memory:"):
+                prefix = _SQLITE if scheme == _SQLITE else "file://"
+                anchored[section] = {**table, "url": f"{prefix}{anchor(path)}"}
+    sources = values.get("sources")
+    if isinstance(sources, dict):
+        anchored["sources"] = {
+            name: {**source, "root": anchor(source["root"])}
+            if isinstance(source, dict) and isinstance(source.get("root"), str)
+            else source
+            for name, source in sources.items()
+        }
+    return anchored
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        before = merged.get(key)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        merged[key] = _merged(before, value) if both else value
+    return merged
+
+
+def _sentence(detail: ErrorDetails, file: str | None, environment: Mapping[str, Any]) -> str:
+    """One problem: where it stands, what was expected, what was found."""
+    place = tuple(str(part) for part in detail["loc"])
+    key = ".".join(place)
+    if _lookup(environment, place) is not _ABSENT:
+        where = f"{ENVIRONMENT_PREFIX}{'__'.join(place).upper()}"
+    else:
+        where = f"{key} in {file}" if file else key
+    if detail["type"] == "extra_forbidden":
+        known = sorted(_keys_of(place[:-1]))
+        close = difflib.get_close_matches(place[-1], known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+        return f"{where}: there is no such setting; {hint}"
+    if detail["type"] == "missing":
+        return f"{where}: this setting is needed"
+    expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    found = detail["input"]
+    shown = "***" if is_secret(place[-1]) else printable(masked_url(str(found)), length_max=100)
+    return f"{where}: expected {expected}, found {shown!r}"
+
+
+_ABSENT: Final = object()
+
+
+def _lookup(values: Mapping[str, Any], place: tuple[str, ...]) -> object:
+    found: object = values
+    for key in place:
+        if not isinstance(found, Mapping) or key not in found:
+            return _ABSENT
+        found = found[key]
+    return found
+
+
+def _keys_of(place: tuple[str, ...]) -> Iterator[str]:
+    """The keys that the table at `place` may have."""
+    model: type[BaseModel] = Settings
+    for key in place:
+        field = model.model_fields.get(key)
+        annotation = field.annotation if field else None
+        candidates = (annotation, *get_args(annotation))
+        model = next(
+            (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model
+        )
+    yield from model.model_fields

@@ -1,0 +1,223 @@
+"""Every setting there is: its meaning in one sentence, its unit in its name, its limits.
+
+The models are frozen. Paths and addresses in them are absolute: `load_settings` saw to that.
+`docs/settings.md` is made from this file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from sqlalchemy import make_url
+
+SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_DATABASES: Final = ("sqlite:", "postgresql:", "postgres:", "mariadb:", "mysql:")
+_DATABASES_WITH_DRIVER: Final = ("postgresql+psycopg:", "mariadb+pymysql:")
+
+Path = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Section(BaseModel):
+    """A table of the settings file; a key it does not have is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class DatabaseSettings(_Section):
+    """Where batches, jobs, events and the library are recorded."""
+
+    url: str = Field(
+        description=(
+            "Address of the database: `sqlite:///path`, `postgresql://user@host/name` or"
+            " `mariadb://user@host/name`; a SQLite file in the data folder unless given."
+        ),
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        description="Password for the database, kept out of the address; used when it has none.",
+    )
+    pool_size: int = Field(
+        default=5, ge=1, le=100, description="Connections each process keeps open."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if not url.startswith(_DATABASES + _DATABASES_WITH_DRIVER):
+            raise ValueError("an address that begins with sqlite:, postgresql: or mariadb:")
+        return url
+
+    @property
+    def address(self) -> str:
+        """The address with its password, for `open_database`; never to be shown."""
+        parsed = make_url(self.url)
+        if self.password is not None and parsed.password is None:
+            parsed = parsed.set(password=self.password.get_secret_value())
+        return parsed.render_as_string(hide_password=False)
+
+
+class StoreSettings(_Section):
+    """Where the bytes of imported files are kept."""
+
+    url: str = Field(
+        description=(
+            "Address of the store: `file:///folder` or `s3://bucket/prefix`; a folder in the data"
+            " folder unless given."
+        ),
+    )
+    endpoint_url: str | None = Field(
+        default=None,
+        description="Address of an S3-compatible server, unless the store is Amazon's.",
+    )
+    region: str | None = Field(
+        default=None, description="Region of the bucket; otherwise `AWS_REGION`, then the default."
+    )
+    access_key_id: SecretStr | None = Field(
+        default=None, description="Key id for the bucket; otherwise `AWS_ACCESS_KEY_ID`."
+    )
+    secret_access_key: SecretStr | None = Field(
+        default=None, description="Secret for the bucket; otherwise `AWS_SECRET_ACCESS_KEY`."
+    )
+    session_token: SecretStr | None = Field(
+        default=None, description="Session token for the bucket; otherwise `AWS_SESSION_TOKEN`."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        if not url.startswith(("file:///", "s3://")):
+            raise ValueError("an address that begins with file:/// or s3://")
+        return url
+
+
+class SourceSettings(BaseModel):
+    """One place that media arrive at, read and never written; further keys are the kind's own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
+
+    kind: str = Field(
+        min_length=1, description="What kind of source it is: `handover`, or one of a plug-in."
+    )
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The keys other than `kind`, for the source's own `build`."""
+        return dict(self.model_extra or {})
+
+
+class WorkerProcessSettings(_Section):
+    """How hard a worker process works, and when another may take over from it."""
+
+    slots: int = Field(default=1, ge=1, le=64, description="Jobs one worker runs at a time.")
+    fetch_threads: int = Field(
+        default=2, ge=1, le=64, description="Items of a job whose bytes are brought in side by side."
+    )
+    heartbeat_s: float = Field(
+        default=15.0, gt=0, le=300, description="Seconds between signs of life of a running job."
+    )
+    stale_after_s: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="Seconds without a sign of life after which a job goes to another worker (A9).",
+    )
+    poll_s: float = Field(
+        default=2.0, gt=0, le=300, description="Seconds between looks for new jobs while idle."
+    )
+    nice: int = Field(
+        default=10, ge=0, le=19, description="CPU niceness of the worker; 0 leaves it as it is."
+    )
+    ionice: Literal["idle", "best_effort", "none"] = Field(
+        default="best_effort",
+        description="I/O priority of the worker, where the system has one; `none` leaves it.",
+    )
+
+    @field_validator("stale_after_s")
+    @classmethod
+    def _stale_is_later_than_heartbeat(cls, stale_after_s: float, info: Any) -> float:
+        heartbeat_s = info.data.get("heartbeat_s")
+        if heartbeat_s is not None and stale_after_s < 2 * heartbeat_s:
+            raise ValueError("must be at least twice heartbeat_s")
+        return stale_after_s
+
+
+class ScanSettings(_Section):
+    """How much a scan may find gone before it asks (G1); the larger of the two counts."""
+
+    vanish_share_max: float = Field(
+        default=0.01, ge=0, le=1, description="Share of the known batches that may be gone."
+    )
+    vanish_items_max: int = Field(
+        default=100, ge=0, description="Number of known batches that may be gone."
+    )
+
+
+class ConsoleSettings(_Section):
+    """Where the console listens."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; loopback only."
+    )
+    port: int = Field(
+        default=8740, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
+    )
+
+
+class LogSettings(_Section):
+    """What long-running commands log to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least serious level that is logged."
+    )
+    format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="`auto` is text on a terminal and JSON lines elsewhere."
+    )
+
+    @field_validator("level", "format", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class Settings(_Section):
+    """All settings of one installation."""
+
+    data_dir: Path = Field(
+        description=(
+            "Folder for everything Lading itself keeps; `lading-data` beside the settings file"
+            " unless given."
+        )
+    )
+    database: DatabaseSettings
+    store: StoreSettings
+    sources: dict[str, SourceSettings] = Field(
+        default_factory=dict, description="The sources by name: lower case, digits, `-` and `_`."
+    )
+    worker: WorkerProcessSettings = Field(default_factory=WorkerProcessSettings)
+    scan: ScanSettings = Field(default_factory=ScanSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @field_validator("sources")
+    @classmethod
+    def _plain_names(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in sources:
+            if SOURCE_NAME.fullmatch(name) is None:
+                raise ValueError(
+                    f"a source is named with lower-case letters, digits, - and _, not {name!r}"
+                )
+        return sources
+
+
+def default_values(data_dir: str) -> dict[str, Any]:
+    """The settings that follow from where the data folder is."""
+    database = os.path.join(data_dir, "lading.sqlite")
+    return {
+        "data_dir": data_dir,
+        "database": {"url": f"sqlite:///{database}"},
+        "store": {"url": f"file://{os.path.join(data_dir, 'store')}"},
+    }
