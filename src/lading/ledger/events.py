@@ -267,11 +267,12 @@ class QueuePaused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetsDeleted(Event):
-    """Assets were put in the trash, or taken out, by hand."""
+    """Assets or containers (`gallery:key`) were put in the trash, or taken out, by hand."""
 
     kind: ClassVar[str] = "assets_deleted"
     content_hashes: list[str]
     restored: bool
+    containers: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

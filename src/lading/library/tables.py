@@ -158,6 +158,7 @@ asset_cover = table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("owner_kind", "owner_id"),
+    Index("ix_asset_cover_cover_hash", "cover_hash"),
 )
 
 site = table(

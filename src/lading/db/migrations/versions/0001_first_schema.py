@@ -277,6 +277,7 @@ def _create_assets() -> None:
         *_dated("created_at", "updated_at"),
         _unique("asset_cover", "owner_kind", "owner_id"),
     )
+    _index("ix_asset_cover_cover_hash", "asset_cover", "cover_hash")
 
 
 def _create_container(name: str) -> None:
