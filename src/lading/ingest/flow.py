@@ -99,7 +99,7 @@ class Ingest:
         stop: StopSignal | None = None,
         on_progress: OnProgress | None = None,
     ) -> VerifyReport:
-        """Compare one batch, or the whole library, with its bytes. See `lading.ingest.verifying`."""
+        """Compare one batch, or the whole library, with its bytes (G2)."""
         if batch_id is None:
             return verify_library(self.parts, level=level, stop=stop, on_progress=on_progress)
         return verify_batch(

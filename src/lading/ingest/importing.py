@@ -36,7 +36,7 @@ from lading.ingest.source import (
     SourceMissing,
 )
 from lading.jobs.context import JobContext, JobResult
-from lading.jobs.queue import LeaseLost
+from lading.jobs.errors import LeaseLost
 from lading.ledger import chain
 from lading.ledger.batches import Batch, get_batch, move
 from lading.ledger.chain import Entry

@@ -17,8 +17,8 @@ from lading.ingest.parts import IMPORT_JOB_KIND, IngestParts
 from lading.ingest.plan import Plan, PlanOutdated, require_current
 from lading.ingest.preflight import preflight
 from lading.ingest.rules import PREFLIGHT_STALE, STORE_FAULT, state_after_import
-from lading.jobs.queue import JobMoved, NewJob
 from lading.jobs.states import JobState
+from lading.jobs.values import JobMoved, NewJob
 from lading.ledger import chain
 from lading.ledger.batches import Batch, BatchOvertaken, get_batch, move
 from lading.ledger.chain import Entry
@@ -160,12 +160,12 @@ def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
         priority=request.priority,
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
     )
-    (enqueued,) = request.parts.queue.enqueue(conn, [job], actor=request.actor)
-    job_id = int(enqueued.job_id)
+    entries: list[Entry] = []
+    (enqueued,) = request.parts.queue.enqueue(conn, [job], actor=request.actor, entries=entries)
+    job_id = enqueued.job_id
     event = BatchQueued(job_id=job_id, priority=request.priority, plan_digest=batch.plan_digest)
-    chain.append(
-        conn, event, actor=request.actor, source=batch.source, batch_id=batch.id, job_id=job_id
-    )
+    queued = Entry(event, request.actor, source=batch.source, batch_id=batch.id, job_id=job_id)
+    chain.append_all(conn, [queued, *entries])
     return job_id
 
 

@@ -19,6 +19,7 @@ from lading.base.reasons import Reason
 from lading.base.stopping import StopSignal
 from lading.ledger.states import Decision, Outcome
 from lading.storage.port import ObjectStore
+from lading.storage.transfer import TransferMeter
 
 
 class BatchRefused(SourceError):
@@ -105,18 +106,6 @@ class Decided:
     decision: Decision
     reason: Reason | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-class TransferMeter(Protocol):
-    """Takes note of bytes as they move, so that heartbeats and progress follow them."""
-
-    def moved(self, count: int) -> None:
-        """`count` bytes were read from the source; may raise `Interrupted` to stop in mid-file."""
-        ...
-
-    def skipped(self, count: int) -> None:
-        """`count` bytes needed no transfer."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

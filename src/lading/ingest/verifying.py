@@ -98,8 +98,8 @@ class _Verification:
                 problem = VerifyProblem(
                     error.code,
                     row.location,
-                    error.expected and str(error.expected),
-                    error.found and str(error.found),
+                    None if error.expected is None else str(error.expected),
+                    None if error.found is None else str(error.found),
                     row.content_hash,
                 )
                 self.report.add(problem)
@@ -202,7 +202,7 @@ def verify_library(
     return report
 
 
-def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[Sequence[Row[Any]]]:
+def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[list[Row[Any]]]:
     """Items of the batch that are to be in the library now, page by page."""
     item, seq = ingest_batch_item.c, -1
     wanted = [o.value for o in SUCCESSFUL_OUTCOMES - {Outcome.REMOVED}]
@@ -222,7 +222,7 @@ def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[Sequence[Row[A
         if not rows:
             return
         seq = rows[-1].seq
-        yield rows
+        yield list(rows)
 
 
 def _check_present(conn: Connection, report: VerifyReport, items: Sequence[Row[Any]]) -> None:
