@@ -101,7 +101,7 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
             f"the batch can no longer be consumed: {refusal.message}", subject=batch.batch_key
         ) from refusal
     reach(Step.ITEMS_DONE)
-    return JobResult.done(write=partial(_finish, batch=batch, run=run))
+    return JobResult(write=partial(_finish, batch=batch, run=run))
 
 
 def _begin(conn: Connection, context: JobContext) -> Batch:

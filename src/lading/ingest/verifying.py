@@ -202,7 +202,7 @@ def verify_library(
     return report
 
 
-def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[list[Row[Any]]]:
+def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[Sequence[Any]]:
     """Items of the batch that are to be in the library now, page by page."""
     item, seq = ingest_batch_item.c, -1
     wanted = [o.value for o in SUCCESSFUL_OUTCOMES - {Outcome.REMOVED}]
@@ -222,7 +222,7 @@ def _imported_items(parts: IngestParts, batch: Batch) -> Iterator[list[Row[Any]]
         if not rows:
             return
         seq = rows[-1].seq
-        yield list(rows)
+        yield rows
 
 
 def _check_present(conn: Connection, report: VerifyReport, items: Sequence[Row[Any]]) -> None:

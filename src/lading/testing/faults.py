@@ -1,0 +1,56 @@
+"""Ends or freezes this process at a chosen step of an import: the n-th time it is reached.
+
+A fault is written `<step>:<count>:<signal>`, for example `file_synced:2:KILL`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+
+from lading.base.steps import Step, observe
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Send ourselves `signal` when `step` is reached for the `count`-th time, counted from 1."""
+
+    step: Step
+    count: int = 1
+    signal: signal.Signals = signal.SIGKILL
+
+    def __str__(self) -> str:
+        return f"{self.step}:{self.count}:{self.signal.name.removeprefix('SIG')}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """The fault that `str` wrote."""
+        step, count, name = text.split(":")
+        return cls(Step(step), int(count), signal.Signals[f"SIG{name}"])
+
+
+def install(fault: Fault) -> None:
+    """Arm the fault in this process; there is room for one."""
+    left = fault.count
+    lock = threading.Lock()
+
+    def reached(step: Step) -> None:
+        nonlocal left
+        if step is not fault.step:
+            return
+        with lock:
+            left -= 1
+            now = left == 0
+        if now:
+            os.kill(os.getpid(), fault.signal)
+
+    observe(reached)
+
+
+def record_steps() -> list[Step]:
+    """Install an observer that notes every step reached, in order; returns its list."""
+    steps: list[Step] = []
+    observe(steps.append)
+    return steps

@@ -1,0 +1,75 @@
+"""A published upstream with everything in it, and installations to take it in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lading.db import Database
+from lading.ingest.registry import build_source
+from lading.storage.folder import FolderStore
+from lading.testing.installation import Installation
+from lading.testing.publisher import Publisher
+
+TOY_PACKAGE = Path(__file__).parent.parent / "toy_package"
+
+
+@pytest.fixture
+def toy_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A third-party package with a source of its own, as if it were installed."""
+    monkeypatch.syspath_prepend(str(TOY_PACKAGE))
+    yield
+    sys.modules.pop("lading_toy", None)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A tree with three bundles: photos, a simple video, and a gallery with one broken item."""
+
+    root: Path
+    items: int
+    broken: int
+
+
+def publish_everything(root: Path) -> Upstream:
+    """Photos with derivatives and documents, a video with HLS, a gallery with a cover, a fault."""
+    upstream = Publisher(root, seed=7)
+    first = upstream.bundle("asset")
+    photos = [first.photo(name, cover=name == "one") for name in ("one", "two")]
+    first.publish()
+    second = upstream.bundle("asset")
+    video = second.video_simple("clip")
+    second.publish()
+    third = upstream.bundle("gallery")
+    spoiled = third.photo("spoiled")
+    photos.append(third.photo("three"))
+    third.gallery("spring", [*photos, spoiled, video], cover_hash=f"sha256:{photos[0]}")
+    third.publish()
+    # The same size, other bytes: only reading it tells.
+    path = next((root / "assets" / spoiled[:2] / spoiled).glob("original/*"))
+    path.write_bytes(bytes(len(path.read_bytes())))
+    return Upstream(root, items=6, broken=1)
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Upstream:
+    """One published tree for all tests that only read it; it is read-only to everybody."""
+    return publish_everything(tmp_path_factory.mktemp("upstream"))
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[..., Installation]:
+    """Wires an installation: `install(database, root, keep="copy", store=…)`."""
+
+    def make(
+        db: Database, root: Path, *, keep: str = "copy", store: str = "store", threads: int = 2
+    ) -> Installation:
+        source = build_source("handover", "nas", {"root": str(root), "keep": keep})
+        folder = FolderStore(tmp_path / store, name="library", create=True)
+        return Installation(db, folder, [source], fetch_threads=threads)
+
+    return make
