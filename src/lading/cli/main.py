@@ -36,7 +36,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Take media in": {
         "scan": Entry("scan", "Look for new and changed batches."),
-        "preflight": Entry("preflight", "Decide about every item of batches; write no library row."),
+        "preflight": Entry(
+            "preflight", "Decide about every item of batches; write no library row."
+        ),
         "plan": Entry("plan", "Write down what queueing batches would do."),
         "queue": Entry("queue", "Give batches to the workers."),
         "worker": Entry("worker", "Work on queued jobs until told to stop."),
@@ -69,7 +71,7 @@ COMMANDS: Final = {name: entry for section in SECTIONS.values() for name, entry 
 
 
 class Program(click.Group):
-    """The list of commands, grouped by purpose; a command's module is imported when it is called."""
+    """The list of commands by purpose; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the list."""

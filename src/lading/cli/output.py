@@ -103,6 +103,15 @@ def counts(numbered: Mapping[Any, int], *, nothing: str = "nothing") -> str:
     return ", ".join(parts) or nothing
 
 
+def words(values: Mapping[str, Any]) -> str:
+    """Plain values as `name value, name value`, leaving out what is empty."""
+    return ", ".join(
+        f"{name} {cell(plain(value))}"
+        for name, value in values.items()
+        if value is not None and value not in ("", [], {})
+    )
+
+
 def size(size_bytes: int | None) -> str:
     """Bytes in decimal units."""
     return format_bytes(size_bytes)

@@ -75,10 +75,9 @@ class ProgressView:
                 self._share = max(progress.share, self._share or 0.0)
             share = self._share
         bar = ProgressBar(total=1.0, completed=share or 0.0, width=BAR_WIDTH, pulse=share is None)
-        lines = [Text(f"{self._label}  {describe(progress, pace, share)}"), bar]
-        if progress.current:
-            lines.append(Text(printable(progress.current, length_max=CURRENT_LENGTH_MAX)))
-        return Group(*lines)
+        line = Text(f"{self._label}  {describe(progress, pace, share)}")
+        current = Text(printable(progress.current, length_max=CURRENT_LENGTH_MAX))
+        return Group(line, bar, current) if progress.current else Group(line, bar)
 
 
 @contextmanager

@@ -13,15 +13,13 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from lading.db import Database, open_database
 from lading.db.migrate import require_current
 from lading.settings import Settings, load_settings
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def actor() -> str:
     return f"cli:{user}@{socket.gethostname()}"[:190]
 
 
-def with_session(function: F) -> F:
+def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option `--json` and its `Session` as first argument."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -74,4 +72,4 @@ def with_session(function: F) -> F:
         session = Session(shared.get("config"), bool(shared.get("debug")), as_json)
         return function(session, **options)
 
-    return wrapped  # type: ignore[return-value] - click calls it by name only
+    return wrapped

@@ -27,11 +27,18 @@ FILE_NAME: Final = "lading.toml"
 FILE_BYTES_MAX: Final = 1_000_000
 _SQLITE: Final = "sqlite:///"
 _FILE: Final = "file:"
+# The later of two for one setting wins.
+_BUCKET_VARIABLES: Final = (
+    ("endpoint", "AWS_ENDPOINT_URL"),
+    ("region", "AWS_DEFAULT_REGION"),
+    ("region", "AWS_REGION"),
+    ("access_key", "AWS_ACCESS_KEY_ID"),
+    ("secret_key", "AWS_SECRET_ACCESS_KEY"),
+    ("session_token", "AWS_SESSION_TOKEN"),
+)
 
 
-def load_settings(
-    path: str | None = None, *, environ: Mapping[str, str] | None = None
-) -> Settings:
+def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this installation.
 
     `path` is the file to read; without it the file is looked for, and there need not be one.
@@ -41,7 +48,7 @@ def load_settings(
     file = find_settings_file(path, environ=environ)
     from_file = _anchored(_read(file), os.path.dirname(file)) if file else {}
     from_environment = _anchored(read_environment(environ), os.getcwd())
-    given = _merged(from_file, from_environment)
+    given = _merged(_merged(_bucket_defaults(environ), from_file), from_environment)
     data_dir = given.get("data_dir")
     if not isinstance(data_dir, str):
         data_dir = default_data_dir(file, environ)
@@ -100,14 +107,26 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         for key in keys[:-1]:
             inner = place.setdefault(key, {})
             if not isinstance(inner, dict):
-                raise SettingsInvalid([f"{variable} contradicts another variable"], subject="environment")
+                raise SettingsInvalid(
+                    [f"{variable} contradicts another variable"], subject="environment"
+                )
             place = inner
         place[keys[-1]] = _parsed(text)
     return values
 
 
+def _bucket_defaults(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the usual variables of S3 clients say; the settings of the store come before them."""
+    values = {
+        setting: environ[variable]
+        for setting, variable in _BUCKET_VARIABLES
+        if environ.get(variable)
+    }
+    return {"store": values} if values else {}
+
+
 def _parsed(text: str) -> object:
-    """Lists and tables are given as JSON; anything else stays text and is converted by its field."""
+    """Lists and tables are given as JSON; anything else is text that its field converts."""
     if text[:1] in {"[", "{"}:
         try:
             return json.loads(text)
@@ -168,8 +187,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for key, value in above.items():
         before = merged.get(key)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        merged[key] = _merged(before, value) if both else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _merged(before, value)
+        else:
+            merged[key] = value
     return merged
 
 

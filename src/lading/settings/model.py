@@ -9,10 +9,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from sqlalchemy import make_url
+
+from lading.jobs.settings import HEARTBEATS_PER_STALE, WorkerSettings
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _DATABASES: Final = ("sqlite:", "postgresql:", "postgres:", "mariadb:", "mysql:")
@@ -69,21 +79,31 @@ class StoreSettings(_Section):
             " folder unless given."
         ),
     )
-    endpoint_url: str | None = Field(
+    endpoint: str | None = Field(
         default=None,
-        description="Address of an S3-compatible server, unless the store is Amazon's.",
+        description=(
+            "Address of an S3-compatible service, unless it is Amazon's; otherwise"
+            " `AWS_ENDPOINT_URL`."
+        ),
     )
     region: str | None = Field(
-        default=None, description="Region of the bucket; otherwise `AWS_REGION`, then the default."
+        default=None, description="Region of the bucket; otherwise `AWS_REGION`, then us-east-1."
     )
-    access_key_id: SecretStr | None = Field(
+    access_key: SecretStr | None = Field(
         default=None, description="Key id for the bucket; otherwise `AWS_ACCESS_KEY_ID`."
     )
-    secret_access_key: SecretStr | None = Field(
+    secret_key: SecretStr | None = Field(
         default=None, description="Secret for the bucket; otherwise `AWS_SECRET_ACCESS_KEY`."
     )
     session_token: SecretStr | None = Field(
         default=None, description="Session token for the bucket; otherwise `AWS_SESSION_TOKEN`."
+    )
+    path_style: bool = Field(
+        default=True, description="Name the bucket in the path, not in the host name."
+    )
+    allow_http: bool = Field(default=False, description="Accept an endpoint without TLS.")
+    part_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=5 * 1024 * 1024, description="Bytes of one part of an upload."
     )
 
     @field_validator("url")
@@ -92,6 +112,18 @@ class StoreSettings(_Section):
         if not url.startswith(("file:///", "s3://")):
             raise ValueError("an address that begins with file:/// or s3://")
         return url
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `open_store` takes beside the address, secrets in clear; nothing for a folder."""
+        if not self.url.startswith("s3:"):
+            return {}
+        given = {name: getattr(self, name) for name in type(self).model_fields if name != "url"}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in given.items()
+            if value is not None
+        }
 
 
 class SourceSettings(BaseModel):
@@ -114,10 +146,10 @@ class WorkerProcessSettings(_Section):
 
     slots: int = Field(default=1, ge=1, le=64, description="Jobs one worker runs at a time.")
     fetch_threads: int = Field(
-        default=2, ge=1, le=64, description="Items of a job whose bytes are brought in side by side."
-    )
-    heartbeat_s: float = Field(
-        default=15.0, gt=0, le=300, description="Seconds between signs of life of a running job."
+        default=2,
+        ge=1,
+        le=64,
+        description="Items of a job whose bytes are brought in side by side.",
     )
     stale_after_s: float = Field(
         default=900.0,
@@ -125,24 +157,48 @@ class WorkerProcessSettings(_Section):
         le=86_400,
         description="Seconds without a sign of life after which a job goes to another worker (A9).",
     )
-    poll_s: float = Field(
-        default=2.0, gt=0, le=300, description="Seconds between looks for new jobs while idle."
+    heartbeat_s: float = Field(
+        default=15.0,
+        gt=0,
+        description=(
+            "Seconds between signs of life of a running job; at most a fifth of `stale_after_s`."
+        ),
+    )
+    progress_event_s: float = Field(
+        default=60.0, gt=0, description="Seconds between two `job_progress` events of one job."
+    )
+    rescue_every_s: float = Field(
+        default=60.0, gt=0, description="Seconds between two looks for jobs that fell silent."
+    )
+    poll_max_s: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=60,
+        description="Seconds an idle worker leaves at most between two looks for work.",
+    )
+    retry_base_s: float = Field(
+        default=2.0, gt=0, description="Seconds before the first retry after a passing fault."
+    )
+    retry_max_s: float = Field(
+        default=300.0, gt=0, description="Seconds before any further retry, at most."
     )
     nice: int = Field(
         default=10, ge=0, le=19, description="CPU niceness of the worker; 0 leaves it as it is."
     )
     ionice: Literal["idle", "best_effort", "none"] = Field(
-        default="best_effort",
-        description="I/O priority of the worker, where the system has one; `none` leaves it.",
+        default="idle", description="I/O priority class of the worker; `none` leaves it as it is."
     )
 
-    @field_validator("stale_after_s")
-    @classmethod
-    def _stale_is_later_than_heartbeat(cls, stale_after_s: float, info: Any) -> float:
-        heartbeat_s = info.data.get("heartbeat_s")
-        if heartbeat_s is not None and stale_after_s < 2 * heartbeat_s:
-            raise ValueError("must be at least twice heartbeat_s")
-        return stale_after_s
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.heartbeat_s > self.stale_after_s / HEARTBEATS_PER_STALE:
+            raise ValueError("heartbeat_s at most a fifth of stale_after_s")
+        return self
+
+    @property
+    def limits(self) -> WorkerSettings:
+        """What `Worker` takes."""
+        return WorkerSettings(**self.model_dump(exclude={"fetch_threads"}))
 
 
 class ScanSettings(_Section):

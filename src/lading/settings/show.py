@@ -9,11 +9,22 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 MASK: Final = "***"
-_USER_AND_PASSWORD: Final = re.compile(r"(?P<scheme>[a-z0-9+.-]+://)(?P<user>[^:/@?#\s]*):.*@", re.I)
-_SECRET_PARAMETER: Final = re.compile(
-    r"(?P<name>[?&][^=&#\s]*(?:password|secret|token|key|signature)[^=&#\s]*=)[^&#\s]+", re.I
+_USER_AND_PASSWORD: Final = re.compile(
+    r"(?P<scheme>[a-z0-9+.-]+://)(?P<user>[^:/@?#\s]*):.*@", re.IGNORECASE
 )
-_SECRET_WORDS: Final = ("password", "secret", "token", "access_key", "credential", "private_key")
+_SECRET_PARAMETER: Final = re.compile(
+    r"(?P<name>[?&][^=&#\s]*(?:password|secret|token|key|signature)[^=&#\s]*=)[^&#\s]+",
+    re.IGNORECASE,
+)
+_SECRET_WORDS: Final = (
+    "password",
+    "secret",
+    "token",
+    "access_key",
+    "credential",
+    "private_key",
+    "api_key",
+)
 
 
 def is_secret(key: str) -> bool:

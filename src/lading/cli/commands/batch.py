@@ -138,8 +138,7 @@ def next_step(batch: Batch, reasons: Reasons) -> str:
         BatchState.PREFLIGHT_FAILED: "See the reasons of its items.",
         BatchState.PREFLIGHT_STALE: f"`lading preflight {name}`: its manifest changed.",
         BatchState.QUEUED: "A worker takes it when its turn comes; `lading worker` starts one.",
-        BatchState.IMPORTING: "Wait; `lading events --follow --batch "
-        f"{name}` shows how it goes.",
+        BatchState.IMPORTING: f"Wait; `lading events --follow --batch {name}` shows how it goes.",
         BatchState.IMPORTED: "Nothing.",
         BatchState.PARTIAL: f"See its failed items, then `lading queue {name}`.",
         BatchState.FAILED: f"See its failed items, then `lading queue {name}`.",
@@ -170,7 +169,7 @@ def _show_head(batch: Batch, job: BatchJob | None, account: Account, reasons: Re
             ("about", f"{batch.type or '-'} {batch.action or '-'}"),
             ("state", batch.state),
             ("why", None if why is None else f"{why.code}: {why.sentence}"),
-            ("upstream", _in_words(batch.detail) or None),
+            ("upstream", output.words(batch.detail) or None),
             ("next step", next_step(batch, reasons)),
             ("job", None if job is None else f"{job.id}, {job.state}"),
             ("items", str(account)),
@@ -196,7 +195,7 @@ def _show_trouble(batch: Batch, items: Sequence[ItemView], reasons: Reasons) -> 
         output.facts(
             (
                 ("  why", reason and f"{reason.code}: {reason.sentence}"),
-                ("  facts", _in_words(item.detail) or None),
+                ("  facts", output.words(item.detail) or None),
                 ("  error", item.last_error),
                 ("  next step", reason and reason.next_step),
             )
@@ -228,16 +227,7 @@ def _show_events(events: Sequence[EventView]) -> None:
     output.table(
         ("seq", "at", "event", "by", "payload"),
         (
-            (event.seq, event.at, event.kind, event.actor, _in_words(event.payload))
+            (event.seq, event.at, event.kind, event.actor, output.words(event.payload))
             for event in events[-EVENTS_SHOWN:]
         ),
-    )
-
-
-def _in_words(detail: Mapping[str, Any]) -> str:
-    """Plain values as `name value, name value`."""
-    return ", ".join(
-        f"{name} {output.cell(value if isinstance(value, str | int | float) else output.plain(value))}"
-        for name, value in detail.items()
-        if value not in (None, "", [], {})
     )

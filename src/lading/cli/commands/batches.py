@@ -8,9 +8,9 @@ import click
 from sqlalchemy import Connection
 
 from lading.cli import output
+from lading.cli.batch_jobs import BatchJob, newest_jobs
 from lading.cli.session import Session, with_session
 from lading.db.keyset import BadCursor
-from lading.cli.batch_jobs import BatchJob, newest_jobs
 from lading.ledger.batches import Batch
 from lading.ledger.queries import BatchPage, list_batches
 from lading.ledger.states import BatchState
@@ -35,6 +35,7 @@ _UNFINISHED, _FINISHED = "u", "f"
 @with_session
 def command(
     session: Session,
+    *,
     states: Sequence[str],
     source: str | None,
     batch_type: str | None,

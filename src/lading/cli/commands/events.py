@@ -29,6 +29,7 @@ FOLLOW_EVERY_S: Final = 0.5
 @with_session
 def command(
     session: Session,
+    *,
     after: int,
     batch_name: str | None,
     job_id: int | None,

@@ -48,6 +48,7 @@ class AlreadyInitialised(RequestError):
 @with_session
 def command(
     session: Session,
+    *,
     sources: Sequence[str],
     data_dir: str | None,
     database: str | None,
