@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from lading.db import Database
 from lading.ingest.registry import build_source
 from lading.storage.folder import FolderStore
 from lading.testing.installation import Installation
-from lading.testing.publisher import Publisher
+from tests.ingest.upstreams import Upstream, publish_everything
 
 TOY_PACKAGE = Path(__file__).parent.parent / "toy_package"
 
@@ -24,35 +23,6 @@ def toy_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(TOY_PACKAGE))
     yield
     sys.modules.pop("lading_toy", None)
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """A tree with three bundles: photos, a simple video, and a gallery with one broken item."""
-
-    root: Path
-    items: int
-    broken: int
-
-
-def publish_everything(root: Path) -> Upstream:
-    """Photos with derivatives and documents, a video with HLS, a gallery with a cover, a fault."""
-    upstream = Publisher(root, seed=7)
-    first = upstream.bundle("asset")
-    photos = [first.photo(name, cover=name == "one") for name in ("one", "two")]
-    first.publish()
-    second = upstream.bundle("asset")
-    video = second.video_simple("clip")
-    second.publish()
-    third = upstream.bundle("gallery")
-    spoiled = third.photo("spoiled")
-    photos.append(third.photo("three"))
-    third.gallery("spring", [*photos, spoiled, video], cover_hash=f"sha256:{photos[0]}")
-    third.publish()
-    # The same size, other bytes: only reading it tells.
-    path = next((root / "assets" / spoiled[:2] / spoiled).glob("original/*"))
-    path.write_bytes(bytes(len(path.read_bytes())))
-    return Upstream(root, items=6, broken=1)
 
 
 @pytest.fixture(scope="session")

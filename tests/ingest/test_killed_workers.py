@@ -16,16 +16,17 @@ from sqlalchemy import select, update
 from lading.base.steps import Step, observe
 from lading.db import Database
 from lading.db.clock import now
+from lading.ingest.registry import build_source
 from lading.jobs.tables import import_job
 from lading.ledger.queries import list_events
 from lading.ledger.states import BatchState
 from lading.ledger.verify import verify_chain
+from lading.storage.folder import FolderStore
 from lading.testing.faults import Fault, record_steps
 from lading.testing.installation import ACTOR, Installation
-from lading.testing.servers_db import url_of
+from lading.testing.servers_db import Server, fresh_database, url_of
 from lading.testing.snapshots import Snapshot, library_snapshot, store_snapshot
-
-from .conftest import Upstream
+from tests.ingest.upstreams import Upstream
 
 Install = Callable[..., Installation]
 Picture = tuple[Snapshot, dict[str, str], list[tuple[str, str]]]
@@ -53,10 +54,6 @@ def undisturbed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Picture, list[Step]]:
     """What a run that nobody disturbs ends with, and the steps it goes through."""
-    from lading.ingest.registry import build_source
-    from lading.storage.folder import FolderStore
-    from lading.testing.servers_db import Server, fresh_database
-
     server = server_of("sqlite")
     assert isinstance(server, Server)
     with fresh_database(server) as db:
@@ -180,9 +177,7 @@ def test_a_worker_woken_after_its_job_was_taken_writes_nothing(
 ) -> None:
     installation = install(database, upstream.root)
     installation.ingest.queue(installation.scan(), actor=ACTOR)
-    frozen = start_worker(
-        database, upstream, tmp_path, Fault(Step.ITEM_FETCHED, 2, signal.SIGSTOP)
-    )
+    frozen = start_worker(database, upstream, tmp_path, Fault(Step.ITEM_FETCHED, 2, signal.SIGSTOP))
     _, status = os.waitpid(frozen.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     silence_heartbeats(database)

@@ -1,6 +1,7 @@
-"""A stranger's source: folders of notes. A folder with a file `DONE` is a batch, a `.txt` an item.
+"""A stranger's source: folders of notes. A folder is a batch once it has a list named `DONE`.
 
-Everything that is hard (jobs, leases, transactions, retries, accounting) is the engine's.
+`DONE` is what `sha256sum` prints. Everything that is hard (jobs, leases, transactions, retries,
+accounting) is the engine's.
 """
 
 from __future__ import annotations
@@ -50,13 +51,14 @@ class OpenNotes:
 
     def __init__(self, root: SafeRoot, folder: str, store: str, batch_id: int) -> None:
         self._root, self._store, self._batch_id = root, store, batch_id
-        names = sorted(e.name for e in root.names(folder) if e.name.endswith(".txt"))
+        with root.open(f"{folder}/DONE") as file:
+            listing = file.read() or b""
+        self.manifest_sha256 = hashlib.sha256(listing).hexdigest()
         self._notes = []
-        for name in names:
-            with root.open(f"{folder}/{name}") as file:
-                body = file.read()
-            self._notes.append((f"{folder}/{name}", hashlib.sha256(body).hexdigest(), len(body)))
-        self.manifest_sha256 = hashlib.sha256(repr(self._notes).encode()).hexdigest()
+        for line in listing.decode().splitlines():
+            digest, name = line.split("  ", 1)
+            path = f"{folder}/{name}"
+            self._notes.append((path, digest, root.stat(path).size_bytes))
 
     def items(self) -> Iterator[Item]:
         for path, digest, size in self._notes:
@@ -125,13 +127,11 @@ class Notes:
         for entry in self._root.names():
             if not entry.is_dir(follow_symlinks=False):
                 continue
-            facts = sorted(
-                (e.name, e.stat().st_size, e.stat().st_mtime_ns)
-                for e in self._root.names(entry.name)
-            )
-            if not any(name == "DONE" for name, _, _ in facts):
+            try:
+                done = self._root.stat(f"{entry.name}/DONE")
+            except SourceError:
                 continue
-            print_ = hashlib.sha256(repr(facts).encode()).hexdigest()
+            print_ = f"{done.size_bytes}:{done.mtime_ns}:{done.inode}"
             if known.get(entry.name) == print_:
                 yield Discovered(entry.name, print_)
                 continue
@@ -160,12 +160,12 @@ class Notes:
 
     def read_location(self, location: str) -> Iterator[bytes]:
         with self._root.open(location) as file:
-            yield file.read()
+            yield file.read() or b""
 
 
 definition = SourceDefinition(
     kind="toy",
     build=lambda name, options: Notes(name, options["root"], options.get("store", "library")),
     reasons=reason_table((EMPTY, GONE, UNREADABLE)),
-    summary="folders of notes, each closed by a file named DONE",
+    summary="folders of notes, each closed by a list named DONE",
 )
