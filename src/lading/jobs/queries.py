@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from lading.base.progress import Progress
 from lading.db.clock import now
@@ -113,14 +113,12 @@ def pending_work(conn: Connection, kinds: Sequence[str]) -> bool:
     if not get_intake(conn).paused:
         states.append(JobState.QUEUED)
     of_kinds = import_job.c.kind.in_(sorted(kinds))
-    for condition in (
-        in_state(*states),
-        in_state(JobState.WAITING) & import_job.c.not_before.is_not(None),
-    ):
-        query = select(import_job.c.id).where(condition, of_kinds).limit(1)
-        if conn.execute(query).first() is not None:
-            return True
-    return False
+    in_hands = select(import_job.c.id).where(in_state(*states), of_kinds)
+    timed = select(import_job.c.id).where(
+        in_state(JobState.WAITING), import_job.c.not_before.is_not(None), of_kinds
+    )
+    # One statement, so that a job cannot change sides between two looks.
+    return bool(conn.execute(select(or_(exists(in_hands), exists(timed)))).scalar())
 
 
 def job_row(row: Row[Any]) -> JobRow:

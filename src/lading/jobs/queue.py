@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 from lading.base.progress import Progress
 from lading.base.stopping import StopReason
 from lading.db import Database, DatabaseConflict
-from lading.jobs import claiming, control, enqueueing, finishing, queries
+from lading.jobs import claiming, control, enqueueing, finishing, queries, rescuer, scheduler
 from lading.jobs.errors import BadJob
 from lading.jobs.finishing import Write
 from lading.jobs.lane import Lane
 from lading.jobs.moves import settle_moves
+from lading.jobs.scheduler import Scheduled
 from lading.jobs.states import JobState
 from lading.jobs.values import (
     PRIORITY_MAX,
@@ -148,6 +149,21 @@ class Queue:
         return self.db.run(
             lambda conn: finishing.release(conn, self._hook, claim, why, progress=progress)
         )
+
+    # -- what every worker does on the side
+
+    def rescue(self, *, stale_after_s: float, actor: str) -> Sequence[int]:
+        """Take jobs that were silent for `stale_after_s` from their workers; returns which."""
+        return rescuer.rescue(self.db, self._hook, stale_after_s=stale_after_s, actor=actor)
+
+    def schedule(self, *, actor: str) -> Scheduled:
+        """Queue waiting jobs whose time has come."""
+        return scheduler.schedule(self.db, self._hook, actor=actor)
+
+    def pending_work(self, kinds: Sequence[str]) -> bool:
+        """Whether a worker that drains these kinds has something to do or to wait for."""
+        with self.db.read() as conn:
+            return queries.pending_work(conn, kinds)
 
     # -- what people do
 
