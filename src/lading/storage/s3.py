@@ -1,7 +1,7 @@
 """A store in a bucket of any S3-compatible service, through obstore.
 
-Bodies go in as generators, so that a stop or a hash mismatch raised while reading comes out with
-its own type and the upload is aborted; the service checks the signed payload hash of every part.
+A stop or a hash mismatch raised while reading aborts the upload and comes out as it is; the
+service checks the signed payload hash of every part.
 The client's threads do not survive a fork: start processes with `spawn` or `forkserver`.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import obstore
@@ -79,7 +78,7 @@ class S3Options:
         if not self.bucket:
             raise RequestError("An S3 store needs the name of its bucket")
         if self.part_bytes < 5 * 1024 * 1024:
-            raise RequestError("part_bytes is at least 5 MiB", found=self.part_bytes)
+            raise RequestError("part_bytes is too small", expected="5 MiB", found=self.part_bytes)
         if (self.access_key is None) != (self.secret_key is None):
             raise RequestError("An access key and a secret key come together or not at all")
         if self.endpoint and self.endpoint.startswith("http://") and not self.allow_http:
@@ -213,24 +212,18 @@ class S3Store:
         return 0
 
     def _upload(self, key: str, chunks: _Counted, attributes: Attributes) -> None:
-        head: list[bytes] = []
-        while sum(map(len, head)) <= self.options.part_bytes:
-            chunk = next(chunks, None)
-            if chunk is None:
-                obstore.put(
-                    self._client, key, b"".join(head), attributes=attributes, use_multipart=False
-                )
-                return
-            head.append(chunk)
-        obstore.put(
+        # A writer, not a generator handed over: the chunks are then made on this thread outside
+        # of the client, so they may themselves come from a bucket. Leaving it by an exception
+        # aborts the upload.
+        with obstore.open_writer(
             self._client,
             key,
-            chain(head, chunks),
             attributes=attributes,
-            use_multipart=True,
-            chunk_size=self.options.part_bytes,
+            buffer_size=self.options.part_bytes,
             max_concurrency=self.options.parts_in_flight_max,
-        )
+        ) as writer:
+            for chunk in chunks:
+                writer.write(chunk)
 
     def _pages(self, prefix: str, after: str | None) -> Iterator[ObjectInfo]:
         with self._faults("list", prefix):
@@ -254,8 +247,8 @@ class S3Store:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            if source is not None and error is source.error:
-                raise
+            if source is not None and source.error is not None:
+                raise source.error from None
             raise self._fault(error, verb, key) from error
 
     def _fault(self, error: Exception, verb: str, key: str) -> LadingError:
@@ -309,6 +302,7 @@ class _Counted:
                     f"The object has more than {PARTS_MAX} parts",
                     subject=self._key,
                     expected=f"at most {self._size_bytes_max} bytes",
+                    found="more",
                 )
         except StopIteration:
             raise
