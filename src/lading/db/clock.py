@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from lading.db.types import UtcDateTime
 
@@ -15,7 +16,10 @@ from lading.db.types import UtcDateTime
 class now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function it is
     """The database's clock in UTC with microseconds, `offset_s` seconds from now."""
 
-    inherit_cache = False
+    # Statements are compiled once per offset; without this, every one with a time in it would be
+    # compiled each time it runs.
+    inherit_cache = True
+    _traverse_internals = [("offset_us", InternalTraversal.dp_plain_obj)]  # noqa: RUF012
     type = UtcDateTime()
 
     def __init__(self, offset_s: float = 0) -> None:
