@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
+from lading.base.errors import RequestError
 from lading.library.statements import chunked
 from lading.library.tables import (
     CONTAINERS,
@@ -32,6 +33,14 @@ from lading.library.values import (
 
 ASSET_OWNER = "asset"
 """The `owner_kind` of an asset's cover; a container's is its own kind."""
+
+
+class UnknownAsset(RequestError):
+    """An asset that the library does not have."""
+
+    code = "unknown_asset"
+    http_status = 404
+    next_step = "Check the content hash; `lading library` lists what there is."
 
 
 def load_assets(
