@@ -103,7 +103,7 @@ def silence_heartbeats(db: Database) -> None:
 
 def check_whole(installation: Installation, expected: Picture) -> None:
     assert picture(installation) == expected
-    incoming = [p for p in (Path(installation.store.root) / ".incoming").iterdir()]  # type: ignore[attr-defined]
+    incoming = list((Path(installation.store.root) / ".incoming").iterdir())  # type: ignore[attr-defined]
     assert incoming == []
     for state in (job[1] for job in expected[2]):
         assert BatchState(state) in {BatchState.IMPORTED, BatchState.PARTIAL}
