@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 CHUNK_ROWS: Final = 1_000
 COPY_FROM_ROWS: Final = 200
@@ -31,16 +33,36 @@ def bulk_insert(conn: Connection, into: Table, rows: Iterable[Mapping[str, Any]]
 
 
 def _copy(conn: Connection, into: Table, chunk: list[Mapping[str, Any]]) -> None:
-    names = list(chunk[0])
+    # What SQLAlchemy's insert would do by itself: constant defaults, conversion, errors of its own.
+    defaults = {
+        column.name: column.default.arg
+        for column in into.columns
+        if isinstance(column.default, ScalarElementColumnDefault) and column.name not in chunk[0]
+    }
+    names = [*chunk[0], *defaults]
     processors = [into.c[name].type.bind_processor(conn.dialect) for name in names]
     quote = conn.dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in names)
+    statement = f"COPY {quote(into.name)} ({columns}) FROM STDIN"
     driver: Any = conn.connection.dbapi_connection
-    with driver.cursor().copy(f"COPY {quote(into.name)} ({columns}) FROM STDIN") as copy:
-        for row in chunk:
-            copy.write_row(
-                [
-                    process(row[name]) if process is not None else row[name]
-                    for name, process in zip(names, processors, strict=True)
-                ]
-            )
+    errors: Any = conn.dialect.loaded_dbapi
+    try:
+        with driver.cursor().copy(statement) as copy:
+            for row in chunk:
+                values = ((row[name] if name in row else defaults[name]) for name in names)
+                copy.write_row(
+                    [
+                        process(value) if process is not None else value
+                        for process, value in zip(processors, values, strict=True)
+                    ]
+                )
+    except errors.Error as error:
+        raise DBAPIError.instance(
+            statement,
+            None,
+            error,
+            errors.Error,
+            hide_parameters=True,
+            connection_invalidated=conn.dialect.is_disconnect(error, driver, None),
+            dialect=conn.dialect,
+        ) from error

@@ -43,7 +43,12 @@ class Database:
         self.dialect = dialect
         self.url_shown = engine.url.render_as_string(hide_password=True)
         self._writer = engine.execution_options(lading_write=True)
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite's connections are in autocommit already; we only must not begin anything.
+        self._autocommit = (
+            engine.execution_options(lading_autocommit=True)
+            if dialect == "sqlite"
+            else engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -105,8 +110,9 @@ def _parse(url: str) -> URL:
         driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
         parsed = parsed.set(drivername=driver)
         backend = parsed.get_backend_name()
-    except (exc.ArgumentError, ValueError) as error:
-        raise RequestError("the database address cannot be understood") from error
+    except (exc.ArgumentError, ValueError):
+        # Without the cause: it may quote a part of the address, and with it the password.
+        raise RequestError("the database address cannot be understood") from None
     if backend not in {"sqlite", "postgresql", "mariadb"}:
         raise RequestError("Lading runs on SQLite, PostgreSQL and MariaDB", found=parsed.drivername)
     if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
@@ -140,7 +146,8 @@ def _prepare_connections(engine: Engine, dialect: str) -> None:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif dialect == "mariadb":
-        event.listen(engine, "connect", _prepare_mariadb)
+        # Ahead of SQLAlchemy's own first look, which has no advice for who connects to MySQL.
+        event.listen(engine, "connect", _prepare_mariadb, insert=True)
         event.listen(engine, "engine_connect", _assert_mariadb_isolation)
 
 
@@ -171,8 +178,9 @@ def _use_wal(dbapi_connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    writes = conn.get_execution_options().get("lading_write", False)
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = conn.get_execution_options()
+    if not options.get("lading_autocommit", False):
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if options.get("lading_write", False) else "BEGIN")
 
 
 def _prepare_mariadb(dbapi_connection: Any, _record: object) -> None:

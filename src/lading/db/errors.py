@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import exc
@@ -13,6 +13,28 @@ _DEADLOCKS_MARIADB = {1020, 1205, 1213}
 _LOST_MARIADB = {1040, 1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2055}
 _SERIALIZATION_POSTGRES = {"40001", "40P01"}
 _LOST_POSTGRES = ("08", "57P", "53")
+_REFUSED_MARIADB = {1044, 1045, 1049, 1698}
+_REFUSED_POSTGRES = {"28000", "28P01", "3D000", "42501"}
+_REFUSED_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "not permitted",
+)
+_UNWRITABLE_MARIADB = {1021, 1114, 1290, 1792, 1836}
+_UNWRITABLE_POSTGRES = {"25006"}
+_UNWRITABLE_WORDS = ("readonly database", "database or disk is full")
+_NO_TABLE_MARIADB = {1046, 1146}
+_NO_TABLE_POSTGRES = {"42P01"}
+_NO_TABLE_WORDS = ("no such table",)
+_LOST_WORDS = (
+    "connection",
+    "server closed",
+    "unable to open database",
+    "disk I/O error",
+    "timeout",
+)
+_NO_DATABASE_WORDS = ("file is not a database", "malformed")
 
 
 class DatabaseUnavailable(StoreError):
@@ -41,40 +63,59 @@ class DatabaseUnusable(StoreError):
 
 def is_conflict(error: exc.DBAPIError) -> bool:
     """Whether running the whole transaction again may succeed at once."""
-    origin = error.orig
-    if getattr(origin, "sqlstate", None) in _SERIALIZATION_POSTGRES:
-        return True
-    number = origin.args[0] if origin is not None and origin.args else None
-    if number in _DEADLOCKS_MARIADB:
-        return True
-    return isinstance(number, str) and "database is locked" in number
+    return _says(error, _SERIALIZATION_POSTGRES, _DEADLOCKS_MARIADB, ("database is locked",))
 
 
-def _is_lost(error: exc.DBAPIError) -> bool:
-    if error.connection_invalidated:
-        return True
+def _says(
+    error: exc.DBAPIError,
+    states: Collection[str] = (),
+    numbers: Collection[int] = (),
+    words: Collection[str] = (),
+) -> bool:
+    """Whether the driver reports one of these, in the way it reports: state, number, or words."""
     origin = error.orig
     state = getattr(origin, "sqlstate", None)
     if isinstance(state, str):
-        return state.startswith(_LOST_POSTGRES)
+        return state in states
     number = origin.args[0] if origin is not None and origin.args else None
     if isinstance(number, int):
-        return number in _LOST_MARIADB
-    # psycopg's connection failures carry no state; sqlite3 says these in words.
-    text = str(origin)
-    return isinstance(error, exc.OperationalError) and (
-        state is None
-        and any(
-            words in text
-            for words in (
-                "connection",
-                "server closed",
-                "unable to open database",
-                "disk I/O error",
-                "timeout",
-            )
-        )
+        return number in numbers
+    # sqlite3 has words alone, and so has psycopg while a connection is not yet made.
+    return isinstance(error, exc.DatabaseError) and any(word in str(origin) for word in words)
+
+
+def _is_lost(error: exc.DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or (
+        isinstance(state, str) and state.startswith(_LOST_POSTGRES)
+    ):
+        return True
+    return isinstance(error, exc.OperationalError) and _says(
+        error, numbers=_LOST_MARIADB, words=_LOST_WORDS
     )
+
+
+def _translate(error: exc.DBAPIError, url_shown: str) -> StoreError | None:
+    """The same fault as an error of ours, or None for one that people cannot act on."""
+    said = str(error.orig).strip()
+    line = said.splitlines()[0] if said else repr(error.orig)
+    kind: type[StoreError] = DatabaseUnusable
+    advice = None
+    if is_conflict(error):
+        kind = DatabaseConflict
+    elif _says(error, _REFUSED_POSTGRES, _REFUSED_MARIADB, _REFUSED_WORDS):
+        advice = "Correct the user, password or database in the database's address."
+    elif _says(error, _NO_TABLE_POSTGRES, _NO_TABLE_MARIADB, _NO_TABLE_WORDS):
+        advice = "Run `lading db upgrade`; the database lacks tables of this version."
+    elif _says(error, _UNWRITABLE_POSTGRES, _UNWRITABLE_MARIADB, _UNWRITABLE_WORDS):
+        advice = "Make the database writable and give it space; nothing of this was written."
+    elif _says(error, words=_NO_DATABASE_WORDS):
+        advice = "Restore the database from a backup."
+    elif _is_lost(error):
+        kind = DatabaseUnavailable
+    else:
+        return None
+    return kind(line, subject=url_shown, next_step=advice)
 
 
 @contextmanager
@@ -87,15 +128,7 @@ def translated(url_shown: str) -> Iterator[None]:
             "no database connection became free", subject=url_shown
         ) from error
     except exc.DBAPIError as error:
-        first_line = str(error.orig).splitlines()[0] if str(error.orig) else repr(error.orig)
-        if is_conflict(error):
-            raise DatabaseConflict(first_line, subject=url_shown) from error
-        if _is_lost(error):
-            raise DatabaseUnavailable(first_line, subject=url_shown) from error
-        if "readonly" in first_line or "database or disk is full" in first_line:
-            raise DatabaseUnusable(first_line, subject=url_shown) from error
-        if "file is not a database" in first_line or "malformed" in first_line:
-            raise DatabaseUnusable(
-                first_line, subject=url_shown, next_step="Restore the database from a backup."
-            ) from error
-        raise
+        ours = _translate(error, url_shown)
+        if ours is None:
+            raise
+        raise ours from error

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, or_
@@ -88,13 +87,24 @@ def _decode(cursor: str, order: Sequence[Key]) -> list[Any]:
         raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(raw, list) or len(raw) != len(order):
             raise ValueError("wrong shape")
-        values: list[Any] = []
-        for value, key in zip(raw, order, strict=True):
-            kind = key.column.type.python_type
-            parsed = datetime.fromisoformat(value) if kind is datetime else value
-            if not isinstance(parsed, kind):
-                raise TypeError("wrong type")
-            values.append(parsed)
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+        values = [_parse(value, key.column) for value, key in zip(raw, order, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadCursor("the page cursor cannot be read") from error
     return values
+
+
+def _parse(value: object, column: Column[Any]) -> object:
+    """A value that the database can compare with `column`; a forged one could make it fail."""
+    kind = column.type.python_type
+    if kind is datetime and isinstance(value, str):
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return instant.astimezone(UTC)
+    if type(value) is not kind:
+        raise TypeError("wrong type")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("wrong size")
+    if isinstance(value, str) and b"\0" in value.encode():  # which refuses halves of characters
+        raise ValueError("wrong character")
+    return value

@@ -230,6 +230,7 @@ def private_postgresql(*, durable: bool = False) -> Iterator[URL]:
             f"unix_socket_directories={folder}",
             "max_connections=200",
             "shared_buffers=64MB",
+            "deadlock_timeout=100ms",
             *(() if durable else _POSTGRESQL_FAST),
         ]
         with running_server(
@@ -249,8 +250,11 @@ def private_postgresql(*, durable: bool = False) -> Iterator[URL]:
 
 
 @contextmanager
-def private_mariadb(*, durable: bool = False) -> Iterator[URL]:
-    """A MariaDB server of our own; yields the address of an account with all rights."""
+def private_mariadb(*, durable: bool = False, options: Sequence[str] = ()) -> Iterator[URL]:
+    """A MariaDB server of our own; yields the address of an account with all rights.
+
+    `options` are further arguments of `mariadbd`.
+    """
     mariadbd = _program("mariadbd", "mysqld", folders=("/usr/sbin", "/usr/local/sbin"))
     install = _program("mariadb-install-db", "mysql_install_db")
     user = server_user("mysql")
@@ -292,6 +296,7 @@ def private_mariadb(*, durable: bool = False) -> Iterator[URL]:
                 "--innodb-buffer-pool-size=64M",
                 f"--init-file={accounts}",
                 *(() if durable else _MARIADB_FAST),
+                *options,
             ],
             user=user,
             log=folder / "log",
