@@ -1,0 +1,84 @@
+"""Reads the junit file of a test run and fails when a suite that shall run did not.
+
+A green run proves nothing when the tests of a backend were skipped or never collected. Run it as
+`python tools/check_suites.py build/junit.xml`; the last line says how many tests passed and failed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+# Each name with the pattern its tests match, as `package.module::test[parameters]`, and the least
+# number of them that shall have passed.
+REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
+    ("databases on SQLite", r"^tests\..*\[(.*-)?sqlite[-\]]", 40),
+    ("databases on PostgreSQL", r"^tests\..*\[(.*-)?postgresql[-\]]", 40),
+    ("databases on MariaDB", r"^tests\..*\[(.*-)?mariadb[-\]]", 40),
+    ("migrations", r"^tests\.db\.test_migrations::", 20),
+    ("store in memory", r"^tests\.storage\..*[\[-]memory[-\]]", 5),
+    ("store in a folder", r"^tests\.storage\..*[\[-]folder[-\]]", 5),
+    ("store on radosgw", r"^tests\.storage\..*[\[-]radosgw[-\]]", 5),
+    ("ledger", r"^tests\.ledger\.", 10),
+    ("jobs", r"^tests\.jobs\.", 10),
+    ("library", r"^tests\.library\.", 10),
+    ("flow", r"^tests\.ingest\.", 10),
+    ("hand-over source", r"^tests\.handover\.", 10),
+    ("rules of the house", r"^tests\.project\.", 10),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One test of the run; `state` is passed, failed or skipped."""
+
+    name: str
+    state: str
+
+
+def read_results(junit: Path) -> list[Result]:
+    """All tests of a junit file."""
+    results = []
+    for case in ET.parse(junit).getroot().iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            state = "failed"
+        elif case.find("skipped") is not None:
+            state = "skipped"
+        else:
+            state = "passed"
+        results.append(Result(name, state))
+    return results
+
+
+def find_problems(
+    results: Sequence[Result], required: Sequence[tuple[str, str, int]] = REQUIRED
+) -> list[str]:
+    """A sentence for each suite that did not run as it shall, and for each skipped test."""
+    problems = [f"skipped: {r.name}" for r in results if r.state == "skipped"]
+    for suite, pattern, least in required:
+        passed = sum(r.state == "passed" and re.search(pattern, r.name) is not None for r in results)
+        if passed < least:
+            problems.append(f"{suite}: {passed} tests passed, at least {least} shall ({pattern})")
+    return problems
+
+
+def main(junit: Path) -> int:
+    """Print what is wrong and the sum; the exit status is 1 when anything is."""
+    results = read_results(junit)
+    problems = find_problems(results)
+    for problem in problems:
+        print(problem)
+    passed = sum(result.state == "passed" for result in results)
+    failed = sum(result.state == "failed" for result in results)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if problems or failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

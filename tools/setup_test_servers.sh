@@ -1,0 +1,70 @@
+#!/bin/bash
+# Installs the server programs that tests start privately: PostgreSQL, MariaDB and Ceph's radosgw.
+#
+# Only programs are wanted: no service is started, and nothing of a running one is touched. Without
+# root or apt it says what to install; with CI=true or LADING_REQUIRE_ALL=1 that is an error.
+set -euo pipefail
+
+have() {
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null 2>&1
+}
+
+have_postgresql() {
+    have initdb && return
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+missing=()
+have_postgresql || missing+=(postgresql)
+{ have mariadbd && have mariadb-install-db; } || missing+=(mariadb-server)
+for program in ceph-mon ceph-osd radosgw; do
+    have "$program" || missing+=("$program")
+done
+have ceph-authtool || missing+=(ceph-common)
+
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+required=no
+if [ "${CI:-}" = true ] || [ "${LADING_REQUIRE_ALL:-}" = 1 ]; then
+    required=yes
+fi
+
+if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+    echo "Tests that need these programs will be skipped: ${missing[*]}" >&2
+    echo "On Debian and Ubuntu: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    [ "$required" = no ]
+    exit
+fi
+
+# dpkg asks this program before it starts a service; 101 means no.
+policy=/usr/sbin/policy-rc.d
+remove_policy() { :; }
+if [ ! -e "$policy" ]; then
+    remove_policy() { rm -f "$policy"; }
+    trap remove_policy EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+# Nor does PostgreSQL's package need to make a cluster that nobody will start.
+cluster_settings=/etc/postgresql-common/createcluster.conf
+if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "$cluster_settings" ]; then
+    mkdir -p "${cluster_settings%/*}"
+    echo 'create_main_cluster = false' >"$cluster_settings"
+fi
+
+log=$(mktemp)
+install_missing() {
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
+        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "${missing[@]}"
+}
+echo "Installing for tests: ${missing[*]}"
+if ! { apt-get update --quiet && install_missing; } >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    echo "Installing ${missing[*]} failed; tests that need them will be skipped." >&2
+    rm -f "$log"
+    [ "$required" = no ]
+    exit
+fi
+rm -f "$log"
