@@ -149,7 +149,7 @@ class WorkerProcessSettings(_Section):
         default=2,
         ge=1,
         le=64,
-        description="Items of a job whose bytes are brought in side by side.",
+        description="Items of a job fetched side by side.",
     )
     stale_after_s: float = Field(
         default=900.0,

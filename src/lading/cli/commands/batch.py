@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
-from sqlalchemy import Connection
 
 from lading.cli import output
+from lading.cli.accounts import Account, read_account
 from lading.cli.batch_jobs import BatchJob, newest_jobs
 from lading.cli.commands.batches import as_document
 from lading.cli.reasons import Reasons
 from lading.cli.session import Session, with_session
+from lading.cli.trouble import TROUBLED_OUTCOMES, trouble_lines
 from lading.ledger.batches import Batch
-from lading.ledger.items import count_outcomes
 from lading.ledger.queries import (
     EventView,
     ItemView,
@@ -23,34 +22,10 @@ from lading.ledger.queries import (
     find_batch,
     list_events,
     list_items,
-    sum_bytes,
 )
 from lading.ledger.states import BatchState, Outcome
 
 EVENTS_SHOWN: Final = 20
-_TROUBLE: Final = (Outcome.REJECTED, Outcome.FAILED)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What became of the items found; the sum of the outcomes is the number found (G5)."""
-
-    found: int
-    outcomes: Mapping[Outcome, int]
-    bytes_settled: int
-    bytes_pending: int
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether each item found has exactly one outcome; true too before any was decided."""
-        total = sum(self.outcomes.values())
-        return total in {0, self.found}
-
-    def __str__(self) -> str:
-        if not any(self.outcomes.values()):
-            return f"{self.found:,} announced, none decided yet"
-        parts = " + ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.items())
-        return f"{self.found:,} found = {parts}"
 
 
 @click.command("batch")
@@ -118,13 +93,6 @@ def command(
     _show_events(events)
 
 
-def read_account(conn: Connection, batch: Batch) -> Account:
-    """The accounts of the batch's present revision."""
-    settled, pending = sum_bytes(conn, batch)
-    outcomes = count_outcomes(conn, batch.id, batch.revision)
-    return Account(batch.items_total, outcomes, settled, pending)
-
-
 def next_step(batch: Batch, reasons: Reasons) -> str:
     """What a person does next about the batch, in one sentence."""
     reason = reasons.find(batch.source, batch.reason)
@@ -187,19 +155,10 @@ def _show_head(batch: Batch, job: BatchJob | None, account: Account, reasons: Re
 
 def _show_trouble(batch: Batch, items: Sequence[ItemView], reasons: Reasons) -> None:
     for item in items:
-        if item.outcome not in _TROUBLE:
-            continue
-        reason = reasons.find(batch.source, item.reason)
-        output.say()
-        output.say(f"{item.outcome}: {output.cell(item.key)} {output.cell(item.title or '')}")
-        output.facts(
-            (
-                ("  why", reason and f"{reason.code}: {reason.sentence}"),
-                ("  facts", output.words(item.detail) or None),
-                ("  error", item.last_error),
-                ("  next step", reason and reason.next_step),
-            )
-        )
+        if item.outcome in TROUBLED_OUTCOMES:
+            output.say()
+            for line in trouble_lines(item, reasons.find(batch.source, item.reason)):
+                output.say(line)
 
 
 def _show_items(items: Sequence[ItemView], next_cursor: str | None) -> None:

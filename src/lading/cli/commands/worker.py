@@ -1,0 +1,97 @@
+"""`lading worker`: works on queued jobs until told to stop, or until there are none."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import click
+import structlog
+from sqlalchemy import select
+
+from lading.base.stopping import StopReason, StopSignal
+from lading.bootstrap import Lading, open_lading
+from lading.cli import output
+from lading.cli.failures import NEEDS_A_PERSON
+from lading.cli.logs import configure_logs
+from lading.cli.session import Session, with_session
+from lading.jobs.signals import install_signal_handlers
+from lading.jobs.worker import Worker
+from lading.ledger.events import BatchFinished
+from lading.ledger.queries import EVENTS_PAGE, list_events
+from lading.ledger.states import BatchState
+from lading.ledger.tables import ledger_head
+
+_log = structlog.get_logger("lading.worker")
+
+
+@click.command("worker")
+@click.option("--drain", is_flag=True, help="End when no job is left.")
+@click.option("--slots", type=click.IntRange(1, 64), help="Jobs at a time; otherwise the setting.")
+@click.option(
+    "--until-stdin-ends",
+    is_flag=True,
+    help="Also stop when standard input ends, for a program that started this one.",
+)
+@with_session
+def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: bool) -> int:
+    """Work on queued jobs until told to stop.
+
+    SIGTERM and SIGINT end it in order: the item in hand is finished or rolled back, and its job
+    goes back in line; the status is then 0. A second signal ends it at once, which loses nothing
+    either. With --drain the status is 1 when a job failed or a batch was not imported whole.
+    """
+    settings = session.load_settings()
+    configure_logs(settings.log, debug=session.debug)
+    limits = (
+        settings.worker if slots is None else settings.worker.model_copy(update={"slots": slots})
+    )
+    stop = StopSignal()
+    restore = install_signal_handlers(stop)
+    try:
+        if until_stdin_ends:
+            threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+        with open_lading(settings) as lading:
+            begin = _last_event_seq(lading)
+            worker = Worker(lading.db, lading.queue, lading.handlers, limits.limits, stop=stop)
+            _log.info("worker started", worker=worker.id, slots=limits.slots, drain=drain)
+            report = worker.run(drain=drain)
+            _log.info("worker ended", why=stop.reason or "drained", **output.plain(report))
+            unwhole = _batches_not_whole(lading, begin, report.worker)
+    finally:
+        restore()
+    if session.as_json:
+        output.emit({"stopped": stop.reason, **output.plain(report), "batches_unwhole": unwhole})
+    elif drain:
+        output.say(
+            f"{report.done:,} jobs done, {report.failed:,} failed,"
+            f" {report.retrying + report.released:,} given back, {report.lost:,} lost to others"
+        )
+    troubled = bool(report.failed or report.retrying or unwhole)
+    return NEEDS_A_PERSON if drain and troubled and not stop.is_set() else 0
+
+
+def _stop_at_end_of_stdin(stop: StopSignal) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    stop.request(StopReason.SHUTDOWN)
+
+
+def _last_event_seq(lading: Lading) -> int:
+    with lading.db.read() as conn:
+        return conn.scalar(select(ledger_head.c.seq)) or 0
+
+
+def _batches_not_whole(lading: Lading, after: int, worker: str) -> int:
+    """How many batches this worker finished since `after` that are not wholly imported."""
+    unwhole = 0
+    while True:
+        with lading.db.read() as conn:
+            events = list_events(conn, after=after, kinds=[BatchFinished.kind])
+        unwhole += sum(
+            event.actor == f"worker:{worker}" and event.payload["state"] != BatchState.IMPORTED
+            for event in events
+        )
+        if len(events) < EVENTS_PAGE:
+            return unwhole
+        after = events[-1].seq
