@@ -121,6 +121,7 @@ def test_a_video_keeps_its_row_when_its_deliverables_are_replaced(database: Data
     [first] = save(database, video("one"))
     with database.read() as conn:
         files_before = {f.facts.path: f for f in find_files(conn, [first.id])[first.id]}
+        born = find_assets(conn, [video("one").hash])[video("one").hash].created_at
     [second] = save(database, video("two"), batch_id=2)
     with database.read() as conn:
         view = get_asset(conn, video("two").hash)
@@ -131,7 +132,8 @@ def test_a_video_keeps_its_row_when_its_deliverables_are_replaced(database: Data
         "video_simple",
     )
     assert view.asset.facts.duration_s == 61.48
-    assert view.asset.created_at == view.asset.created_at
+    assert view.asset.created_at == born
+    assert view.asset.batch_id == 1
     assert {f.facts.path: f.facts for f in view.files} == {
         f.path: f for f in video("two").all_files()
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from lading.base.errors import InternalError, RequestError
 from lading.db.bulk import bulk_insert
@@ -19,6 +19,7 @@ from lading.library.rules import (
     ContainerDifferences,
     check_container,
     container_differences,
+    runs,
 )
 from lading.library.statements import chunked, insert_one, moment
 from lading.library.tables import CONTAINERS, ContainerKind, asset
@@ -49,6 +50,8 @@ __all__ = [
     "require_containers",
     "save_container",
 ]
+
+RUNS_PER_STATEMENT: Final = 200
 
 
 class UnknownContainer(RequestError):
@@ -281,8 +284,10 @@ def _write_members(
     mine = item.c.container_id == container_id
     if found.length_after < found.length_before:
         conn.execute(delete(item).where(mine, item.c.position >= found.length_after))
-    for chunk in chunked(p for p in found.positions if p < found.length_before):
-        conn.execute(delete(item).where(mine, item.c.position.in_(chunk)))
+    taken = [p for p in found.positions if p < found.length_before]
+    for chunk in chunked(runs(taken), RUNS_PER_STATEMENT):
+        ranges = [item.c.position.between(first, last) for first, last in chunk]
+        conn.execute(delete(item).where(mine, or_(*ranges)))
     bulk_insert(
         conn,
         item,

@@ -171,6 +171,17 @@ def changed_positions(before: Sequence[str], after: Sequence[str]) -> list[int]:
     return changed + list(range(common, len(after)))
 
 
+def runs(positions: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending `positions` as `(first, last)` of each stretch without a gap."""
+    found: list[tuple[int, int]] = []
+    for position in positions:
+        if found and found[-1][1] == position - 1:
+            found[-1] = (found[-1][0], position)
+        else:
+            found.append((position, position))
+    return found
+
+
 def is_withheld(role: str, variant: str | None, path: str) -> bool:
     """Whether this derivative must never be stored (A16), however its variant is spelled.
 
