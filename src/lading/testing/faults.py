@@ -32,7 +32,14 @@ class Fault:
 
 
 def install(fault: Fault) -> None:
-    """Arm the fault in this process; there is room for one."""
+    """Arm the fault in this process, before it has threads; there is room for one.
+
+    A frozen process holds no lock it did not hold at the step: the thread that reached it waits
+    until the process is woken, since the others may run on for a moment after the signal.
+    """
+    freezes = fault.signal is signal.SIGSTOP
+    if freezes:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
     left = fault.count
     lock = threading.Lock()
 
@@ -45,6 +52,8 @@ def install(fault: Fault) -> None:
             now = left == 0
         if now:
             os.kill(os.getpid(), fault.signal)
+            if freezes:
+                signal.sigwait({signal.SIGCONT})
 
     observe(reached)
 
