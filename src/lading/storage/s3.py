@@ -7,6 +7,7 @@ The client's threads do not survive a fork: start processes with `spawn` or `for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store as Client
 
 from lading.base.errors import LadingError, RequestError, StoreError, printable
@@ -41,8 +37,9 @@ if TYPE_CHECKING:
 
 PARTS_MAX = 10_000
 READ_BYTES = 4 * 1024 * 1024
-_FULL = ("QuotaExceeded", "StorageFull", "InsufficientStorage", "507 Insufficient")
-_NO_BUCKET = "NoSuchBucket"
+_STATUS = re.compile(r"status code: (\d{3})\b")  # the client's errors have no field for it
+_FULL = ("<Code>QuotaExceeded<", "StorageFull<", "<Code>InsufficientStorage<")
+_NO_BUCKET = "<Code>NoSuchBucket<"
 
 
 class UploadTooLarge(StoreError):
@@ -256,9 +253,11 @@ class S3Store:
         for secret in (self.options.secret_key, self.options.session_token):
             text = text.replace(secret, "***") if secret else text
         what = f"The store {self.name} could not {verb}: {printable(text, length_max=400)}"
-        if any(mark in text for mark in _FULL):
+        answered = _STATUS.search(text)
+        status = answered[1] if answered else None
+        if status == "507" or any(mark in text for mark in _FULL):
             return StoreFull(what, subject=key)
-        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        if status in ("401", "403"):
             return StoreDenied(what, subject=key)
         if _NO_BUCKET in text:
             return StoreUnavailable(
@@ -268,7 +267,7 @@ class S3Store:
             )
         if isinstance(error, FileNotFoundError) and verb != "put":
             return ObjectMissing("The object is not in the bucket", subject=key)
-        if "416" in text and verb == "get":
+        if status == "416" and verb == "get":
             return RangeRefused("The range begins behind the object's end", subject=key)
         return StoreUnavailable(what, subject=key)
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lading.storage.port import Abilities, ObjectInfo, ObjectStore, StoreFull, StoreUnavailable
+from lading.storage.port import ObjectInfo, ObjectStore, StoreFull, StoreUnavailable
 
 
 class FaultyStore:
@@ -22,15 +22,11 @@ class FaultyStore:
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
         self.name = store.name
+        self.abilities = store.abilities
         self.stalled = threading.Event()  # set when a put has come to a stall
         self._released = threading.Event()
         self._lock = threading.Lock()
         self.heals()
-
-    @property
-    def abilities(self) -> Abilities:
-        """Those of the wrapped store."""
-        return self.store.abilities
 
     def heals(self) -> None:
         """No fault any more; a stalled put goes on."""
