@@ -1,0 +1,72 @@
+"""Wires settings to the parts of one installation; the only place that knows all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from lading.db import Database, open_database
+from lading.db.migrate import require_current
+from lading.ingest import Ingest, IngestParts
+from lading.ingest.queueing import follow_job
+from lading.ingest.registry import build_source
+from lading.ingest.rules import GuardLimits
+from lading.ingest.source import Source
+from lading.jobs.context import Handler
+from lading.jobs.queue import Queue
+from lading.settings import Settings
+from lading.storage.addresses import open_store
+from lading.storage.port import ObjectStore
+
+STORE_NAME: Final = "library"
+"""What rows of the library call the configured store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lading:
+    """An installation whose parts are open."""
+
+    settings: Settings
+    db: Database
+    store: ObjectStore
+    sources: Mapping[str, Source]
+    queue: Queue
+    ingest: Ingest
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """What a worker needs to run this installation's jobs."""
+        return self.ingest.handlers()
+
+
+@contextmanager
+def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[Lading]:
+    """Open everything the settings name and close it at the end of the block.
+
+    Sources are not touched until they are used: one that is not mounted hinders nothing else.
+    Raises `StoreError` for a database or store that cannot be used, `RequestError` for settings
+    that make no sense, and, with `need_migrated`, `DatabaseNotMigrated`.
+    """
+    db = open_database(settings.database.address, pool_size=settings.database.pool_size)
+    try:
+        if need_migrated:
+            require_current(db)
+        store = open_store(STORE_NAME, settings.store.url, settings.store.options)
+        sources = {
+            name: build_source(chosen.kind, name, chosen.options)
+            for name, chosen in settings.sources.items()
+        }
+        queue = Queue(db, hook=follow_job)
+        parts = IngestParts(
+            db=db,
+            queue=queue,
+            sources=sources,
+            store=store,
+            limits=GuardLimits(settings.scan.vanish_share_max, settings.scan.vanish_items_max),
+            fetch_threads=settings.worker.fetch_threads,
+        )
+        yield Lading(settings, db, store, sources, queue, Ingest(parts))
+    finally:
+        db.close()
