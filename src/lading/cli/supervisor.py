@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final
+from typing import Final, Self
 
 import structlog
 
@@ -37,7 +37,7 @@ class WorkerSupervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="lading-supervisor")
 
-    def __enter__(self) -> WorkerSupervisor:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import av
 from PIL import Image
 
 from lading.cli.demo.pictures import DUSK, NOON, Scene, draw
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 WIDTH: Final = 640
 HEIGHT: Final = 360
@@ -29,17 +32,19 @@ def write_film(scene: Scene, file: Path) -> Image.Image:
     small = replace(scene, width=WIDTH, height=HEIGHT, rotated=False)
     frames = _frames(small)
     with av.open(str(file), "w", options={"movflags": "+faststart"}) as film:
-        picture = film.add_stream(_encoder(("libx264", "h264", "mpeg4")), rate=FRAMES_PER_S)
+        encoder = _encoder(("libx264", "h264", "mpeg4"))
+        picture = cast("VideoStream", film.add_stream(encoder, rate=FRAMES_PER_S))
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         picture.bit_rate = 900_000
         # A segment of the playlist can only begin with a whole picture.
         picture.gop_size = FRAMES_PER_S * SEGMENT_S
         sound = film.add_stream("aac", rate=SAMPLES_PER_S, layout="mono")
         for image in frames:
-            film.mux(picture.encode(av.VideoFrame.from_image(image)))
+            frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
+            film.mux(picture.encode(frame))
         film.mux(picture.encode(None))
-        for frame in _sound(sound.codec_context.frame_size or 1024):
-            film.mux(sound.encode(frame))
+        for samples in _sound(sound.codec_context.frame_size or 1024):
+            film.mux(sound.encode(samples))
         film.mux(sound.encode(None))
     return frames[len(frames) // 2]
 

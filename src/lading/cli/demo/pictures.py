@@ -5,6 +5,7 @@ A scene follows from its seed alone, so that every run draws the same pictures.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import dataclass
@@ -41,25 +42,28 @@ class Palette:
 
 
 DAWN: Final = Palette(
-    ((52, 66, 120), (214, 130, 132), (255, 206, 150)),
-    (255, 236, 196),
-    (150, 116, 148),
-    (40, 34, 62),
+    sky=((52, 66, 120), (214, 130, 132), (255, 206, 150)),
+    sun=(255, 236, 196),
+    far=(150, 116, 148),
+    near=(40, 34, 62),
 )
 NOON: Final = Palette(
-    ((46, 112, 190), (120, 176, 222), (214, 232, 240)),
-    (255, 252, 232),
-    (142, 170, 186),
-    (38, 84, 62),
+    sky=((46, 112, 190), (120, 176, 222), (214, 232, 240)),
+    sun=(255, 252, 232),
+    far=(142, 170, 186),
+    near=(38, 84, 62),
 )
 DUSK: Final = Palette(
-    ((30, 28, 74), (166, 70, 98), (250, 154, 86)), (255, 206, 120), (112, 72, 106), (24, 20, 38)
+    sky=((30, 28, 74), (166, 70, 98), (250, 154, 86)),
+    sun=(255, 206, 120),
+    far=(112, 72, 106),
+    near=(24, 20, 38),
 )
 NIGHT: Final = Palette(
-    ((6, 10, 30), (18, 30, 66), (58, 82, 118)),
-    (232, 236, 246),
-    (38, 54, 88),
-    (8, 14, 26),
+    sky=((6, 10, 30), (18, 30, 66), (58, 82, 118)),
+    sun=(232, 236, 246),
+    far=(38, 54, 88),
+    near=(8, 14, 26),
     stars=260,
 )
 
@@ -192,7 +196,7 @@ def _ridge(width: int, peak: float, chance: random.Random, *, rough: float) -> l
     while len(heights) < width + 1:
         between = [
             (left + right) / 2 + chance.uniform(-swing, swing) / 2
-            for left, right in zip(heights, heights[1:], strict=False)
+            for left, right in itertools.pairwise(heights)
         ]
         heights = [h for pair in zip(heights, between, strict=False) for h in pair] + heights[-1:]
         swing *= rough

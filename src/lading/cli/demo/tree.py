@@ -190,7 +190,7 @@ def _film(root: Path, item_id: str, scene: Scene) -> dict[str, Any]:
 
 
 def _gallery(item_id: str, key: str, title: str, bundle: Bundle) -> dict[str, Any]:
-    """A gallery of the bundle's own photos, in the order of the evening, with the first as cover."""
+    """A gallery of the bundle's photos in the order they were taken, the first as cover."""
     members = [
         item["content_hash"]
         for item in sorted(bundle.items, key=lambda item: str(item["captured_at"]))
