@@ -25,9 +25,7 @@ _NATURAL_KEYS: Final[Mapping[Table, str]] = {
     library.access_package: "key",
 }
 
-LIBRARY_TABLES: Final = tuple(
-    value for value in vars(library).values() if isinstance(value, Table)
-)
+LIBRARY_TABLES: Final = tuple(value for value in vars(library).values() if isinstance(value, Table))
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
 
@@ -70,18 +68,18 @@ def _natural(
     table: Table, row: dict[str, Any], names: Mapping[str, Mapping[int, str]]
 ) -> dict[str, Any]:
     """`row` with references replaced by what they refer to."""
-    natural = {}
+    natural: dict[str, Any] = {}
     for name, value in row.items():
         if name in _OMITTED:
             continue
         references = list(table.c[name].foreign_keys)
-        target = references[0].column.table.name if references else None
+        target = references[0].column.table.name if references else ""
         if value is not None and target in names:
             natural[name] = names[target][value]
         elif target == "asset_file" or (name == "deleted_at" and value is not None):
             # Its natural key is in the same row (cover_hash); of a time only that it is set.
             natural[name] = value is not None
-        elif name in {"owner_id", "container_id"} and target is None:
+        elif name in {"owner_id", "container_id"} and not target:
             kind = row["owner_kind" if name == "owner_id" else "container_kind"]
             owner = "asset" if kind == "asset" else f"asset_{kind}"
             natural[name] = names[owner][value]
