@@ -62,7 +62,9 @@ def find_problems(
     """A sentence for each suite that did not run as it shall, and for each skipped test."""
     problems = [f"skipped: {r.name}" for r in results if r.state == "skipped"]
     for suite, pattern, least in required:
-        passed = sum(r.state == "passed" and re.search(pattern, r.name) is not None for r in results)
+        passed = sum(
+            r.state == "passed" and re.search(pattern, r.name) is not None for r in results
+        )
         if passed < least:
             problems.append(f"{suite}: {passed} tests passed, at least {least} shall ({pattern})")
     return problems

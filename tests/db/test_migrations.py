@@ -214,6 +214,6 @@ def test_an_upgrade_cut_off_on_mariadb_goes_on_when_run_again(
 
 
 def test_revisions_are_one_line_without_branches() -> None:
-    scripts = ScriptDirectory.from_config(migrate._config(None))
+    scripts = ScriptDirectory.from_config(migrate.alembic_config(None))
     assert scripts.get_heads() == [head_revision()]
     assert len(scripts.get_bases()) == 1

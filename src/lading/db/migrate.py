@@ -55,7 +55,7 @@ def upgrade(db: Database) -> bool:
         _refuse_unknown(revision, db)
         if revision == head_revision():
             return False
-        command.upgrade(_config(conn), "head")
+        command.upgrade(alembic_config(conn), "head")
         return True
 
 
@@ -100,11 +100,12 @@ def _revision(conn: Connection) -> str | None:
 @cache
 def _revisions() -> list[str]:
     """All revisions, the newest first."""
-    scripts = ScriptDirectory.from_config(_config(None))
+    scripts = ScriptDirectory.from_config(alembic_config(None))
     return [script.revision for script in scripts.walk_revisions()]
 
 
-def _config(conn: Connection | None) -> Config:
+def alembic_config(conn: Connection | None) -> Config:
+    """What Alembic is run with: our folder of migrations, and the connection they run on."""
     config = Config()
     # A `%` in a path would be read as an interpolation.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
