@@ -12,9 +12,8 @@ import click
 from lading.base.errors import RequestError
 from lading.cli import output
 from lading.cli.session import Session, with_session
-from lading.db import open_database
-from lading.db.migrate import upgrade
-from lading.settings import load_settings
+from lading.cli.setting_up import set_up
+from lading.settings import load_settings, masked_url
 from lading.settings.load import CONFIG_VARIABLE, FILE_NAME
 from lading.settings.model import SOURCE_NAME
 
@@ -58,7 +57,7 @@ def command(
     """Make a settings file, the data folder and the database.
 
     The file is ./lading.toml unless --config names another. An existing one is never written
-    over. A database that exists is kept, and upgraded if it is older.
+    over. A database that has tables already is left as it is; see `lading db upgrade`.
     """
     named = session.config or os.environ.get(CONFIG_VARIABLE) or FILE_NAME
     file = os.path.abspath(os.path.expanduser(named))
@@ -100,20 +99,15 @@ def initialise(file: str, text: str) -> dict[str, object]:
         raise AlreadyInitialised("a settings file is here already", subject=file) from error
     try:
         settings = load_settings(file)
-        os.makedirs(settings.data_dir, exist_ok=True)
-        db = open_database(settings.database.address)
-        try:
-            created = upgrade(db)
-        finally:
-            db.close()
+        created = set_up(settings)
     except BaseException:
         os.unlink(file)
         raise
     return {
         "settings_file": file,
         "data_dir": settings.data_dir,
-        "database": db.url_shown,
-        "database_changed": created,
+        "database": masked_url(settings.database.url),
+        "database_created": created,
         "sources": {name: source.kind for name, source in settings.sources.items()},
     }
 

@@ -15,10 +15,9 @@ from lading.cli.demo.show import DemoFolders, demonstrate
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.logs import configure_logs
 from lading.cli.session import Session, with_session
+from lading.cli.setting_up import set_up
 from lading.cli.supervisor import WorkerSupervisor
 from lading.console.server import listen, serve
-from lading.db import open_database
-from lading.db.migrate import current_revision, upgrade
 from lading.jobs.signals import install_signal_handlers
 from lading.settings import Settings, find_settings_file, load_settings
 
@@ -47,7 +46,7 @@ def command(
 ) -> int:
     """Run a worker and the status server together.
 
-    An empty database gets its schema. The worker is a process of its own and is started again
+    A new installation gets its tables and its store. The worker is a process of its own and is started again
     when it dies. SIGTERM and SIGINT end both in order.
 
     With --demo a small hand-over tree of real photos and a film is made, scanned, queued and
@@ -64,7 +63,7 @@ def command(
         config = folders.settings_file
     settings = load_settings(config)
     configure_logs(settings.log, debug=session.debug)
-    _give_schema(settings)
+    set_up(settings)
     _run(session, settings, find_settings_file(config), host=host, port=port)
     return 0
 
@@ -84,13 +83,3 @@ def _run(
                     output.note("Ending; the worker finishes or rolls back the item in hand.")
         finally:
             restore()
-
-
-def _give_schema(settings: Settings) -> None:
-    """Make the tables of a database that has none; an older schema is upgraded by hand."""
-    db = open_database(settings.database.address)
-    try:
-        if current_revision(db) is None:
-            upgrade(db)
-    finally:
-        db.close()

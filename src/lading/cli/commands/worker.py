@@ -79,7 +79,7 @@ def _stop_at_end_of_stdin(stop: StopSignal) -> None:
 
 def _last_event_seq(lading: Lading) -> int:
     with lading.db.read() as conn:
-        return conn.scalar(select(ledger_head.c.seq)) or 0
+        return int(conn.scalar(select(ledger_head.c.seq)) or 0)
 
 
 def _batches_not_whole(lading: Lading, after: int, worker: str) -> int:

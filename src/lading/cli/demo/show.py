@@ -23,9 +23,9 @@ from lading.cli.demo.maker import make_demo_tree
 from lading.cli.reasons import Reasons
 from lading.cli.selecting import ready
 from lading.cli.session import Session
+from lading.cli.setting_up import set_up
 from lading.cli.supervisor import worker_command
 from lading.cli.trouble import TROUBLED_OUTCOMES, trouble_lines
-from lading.db.migrate import upgrade
 from lading.ingest.queueing import QueueResult
 from lading.ingest.scan import ScanReport
 from lading.ingest.verifying import VerifyLevel, VerifyReport
@@ -95,8 +95,8 @@ def demonstrate(session: Session, folders: DemoFolders) -> Showing:
     if not os.path.exists(folders.settings_file):
         initialise(folders.settings_file, settings_text({SOURCE: folders.tree}))
     settings = load_settings(folders.settings_file)
-    with open_lading(settings, need_migrated=False) as lading:
-        upgrade(lading.db)
+    set_up(settings)
+    with open_lading(settings) as lading:
         scan = lading.ingest.scan(SOURCE, actor=session.actor)
         numbers = [batch.id for batch in ready(lading.db, source=SOURCE)]
         queued = lading.ingest.queue(numbers, actor=session.actor)
