@@ -46,7 +46,6 @@ def settings_page() -> str:
     """The text of `docs/settings.md`."""
     parts = ["# Settings\n", NOTE, _SETTINGS_HEAD]
     plain = {n: f for n, f in Settings.model_fields.items() if _section_of(f) is None}
-    plain.pop("sources")
     parts += ["## At the top of the file\n", _settings_table(plain)]
     for name, field in Settings.model_fields.items():
         model = _section_of(field)

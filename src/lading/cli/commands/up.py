@@ -46,8 +46,8 @@ def command(
 ) -> int:
     """Run a worker and the status server together.
 
-    A new installation gets its tables and its store. The worker is a process of its own and is started again
-    when it dies. SIGTERM and SIGINT end both in order.
+    A new installation gets its tables and its store. The worker is a process of its own and is
+    started again when it dies. SIGTERM and SIGINT end both in order.
 
     With --demo a small hand-over tree of real photos and a film is made, scanned, queued and
     imported, and what happened is told; a second time nothing is left to do.

@@ -88,10 +88,8 @@ def _batches_not_whole(lading: Lading, after: int, worker: str) -> int:
     while True:
         with lading.db.read() as conn:
             events = list_events(conn, after=after, kinds=[BatchFinished.kind])
-        unwhole += sum(
-            event.actor == f"worker:{worker}" and event.payload["state"] != BatchState.IMPORTED
-            for event in events
-        )
+        mine = [event.payload for event in events if event.actor == f"worker:{worker}"]
+        unwhole += sum(1 for payload in mine if payload["state"] != BatchState.IMPORTED)
         if len(events) < EVENTS_PAGE:
             return unwhole
         after = events[-1].seq

@@ -76,7 +76,7 @@ def duration_s(film: Path) -> float:
 def _frames(scene: Scene) -> list[Image.Image]:
     """Two views drawn once, one fading into the other, with the sun on its way in each."""
     count = FRAMES_PER_S * DURATION_S
-    step = 5
+    step = 10
     keys = [
         Image.blend(
             draw(replace(scene, palette=NOON), sun_share=0.1 + 0.8 * place / count),
