@@ -12,7 +12,7 @@ from lading.base.errors import StoreError
 _DEADLOCKS_MARIADB = {1020, 1205, 1213}
 _LOST_MARIADB = {1040, 1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2055}
 _SERIALIZATION_POSTGRES = {"40001", "40P01"}
-_LOST_POSTGRES = ("08", "57P", "53")
+_LOST_STATES = ("08", "57P", "53")
 _REFUSED_MARIADB = {1044, 1045, 1049, 1698}
 _REFUSED_POSTGRES = {"28000", "28P01", "3D000", "42501"}
 _REFUSED_WORDS = (
@@ -30,6 +30,7 @@ _NO_TABLE_WORDS = ("no such table",)
 _LOST_WORDS = (
     "connection",
     "server closed",
+    "failed to resolve host",
     "unable to open database",
     "disk I/O error",
     "timeout",
@@ -74,24 +75,24 @@ def _says(
 ) -> bool:
     """Whether the driver reports one of these, in the way it reports: state, number, or words."""
     origin = error.orig
+    number = origin.args[0] if origin is not None and origin.args else None
+    if isinstance(number, int):
+        # MariaDB; its driver has states too, but they tell far less than the numbers.
+        return number in numbers
     state = getattr(origin, "sqlstate", None)
     if isinstance(state, str):
         return state in states
-    number = origin.args[0] if origin is not None and origin.args else None
-    if isinstance(number, int):
-        return number in numbers
     # sqlite3 has words alone, and so has psycopg while a connection is not yet made.
     return isinstance(error, exc.DatabaseError) and any(word in str(origin) for word in words)
 
 
 def _is_lost(error: exc.DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or (
-        isinstance(state, str) and state.startswith(_LOST_POSTGRES)
-    ):
+    if isinstance(state, str) and state.startswith(_LOST_STATES):
         return True
-    return isinstance(error, exc.OperationalError) and _says(
-        error, numbers=_LOST_MARIADB, words=_LOST_WORDS
+    return error.connection_invalidated or (
+        isinstance(error, exc.OperationalError)
+        and _says(error, numbers=_LOST_MARIADB, words=_LOST_WORDS)
     )
 
 
