@@ -76,18 +76,21 @@ def run_program(
     command: Sequence[str | Path], *, user: User | None, env: Mapping[str, str] | None = None
 ) -> None:
     """Run a set-up program to its end; raises `ServerUnavailable` with what it said."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd="/",
-        env=None if env is None else {**os.environ, **env},
-        check=False,
-        user=None if user is None else user.uid,
-        group=None if user is None else user.gid,
-        extra_groups=None if user is None else [],
-    )
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=None if env is None else {**os.environ, **env},
+            check=False,
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
+            extra_groups=None if user is None else [],
+        )
+    except OSError as error:
+        raise ServerUnavailable(f"{command[0]} cannot be run: {error}") from error
     if done.returncode != 0:
         said = done.stdout[-LOG_SHOWN_BYTES:].decode(errors="replace")
         raise ServerUnavailable(f"{command[0]} ended with {done.returncode}:\n{said}")
