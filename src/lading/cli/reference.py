@@ -155,7 +155,7 @@ def _limits(field: FieldInfo) -> str:
         return ", ".join(words)
     signs = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
     found = [
-        f"{sign} {getattr(rule, name):g}"
+        f"{sign} {_number(getattr(rule, name))}"
         for rule in field.metadata
         for name, sign in signs.items()
         if getattr(rule, name, None) is not None
@@ -167,7 +167,14 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined or field.default is None:
         return ""
     value = field.default
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{_number(value)}`"
+
+
+def _number(value: object) -> str:
+    """15.0 as people write it: 15. A whole number stays one, however large."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _first_paragraph(model: type[BaseModel]) -> str:

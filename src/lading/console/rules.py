@@ -9,8 +9,8 @@ from typing import Final
 
 from lading.base.units import format_count, format_duration
 
-WORKER_SILENT_AFTER_S: Final = 150.0
-"""A worker says that it lives about once a minute; one that missed two of these is not counted."""
+SIGNS_MISSED_MAX: Final = 2.5
+"""A worker that says seldom that it lives is not dead; one that missed two of its signs is."""
 
 
 class EngineState(StrEnum):
@@ -25,13 +25,17 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What the state is decided on. `silences_s`: for how long each running worker was silent."""
+    """What the state is decided on. `silences_s`: for how long each running worker was silent.
+
+    A worker gives a sign of life every `sign_every_s` or so.
+    """
 
     sources: int
     jobs_queued: int
     jobs_running: int
     intake_paused: bool
     silences_s: Sequence[float]
+    sign_every_s: float
     oldest_queued_s: float | None = None
 
 
@@ -45,7 +49,8 @@ class EngineView:
 
 def judge_engine(facts: EngineFacts) -> EngineView:
     """The state of the engine."""
-    alive = sum(silent_s < WORKER_SILENT_AFTER_S for silent_s in facts.silences_s)
+    silent_max_s = facts.sign_every_s * SIGNS_MISSED_MAX
+    alive = sum(silent_s <= silent_max_s for silent_s in facts.silences_s)
     unfinished = facts.jobs_queued + facts.jobs_running
     if not facts.sources:
         return EngineView(EngineState.NEEDS_CONFIGURATION, "No source is configured.")

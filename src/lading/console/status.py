@@ -110,6 +110,7 @@ class StatusReader:
             jobs_running=jobs[JobState.RUNNING],
             intake_paused=intake.paused,
             silences_s=[worker.silent_s for worker in workers if worker.stopped_at is None],
+            sign_every_s=self._lading.settings.worker.rescue_every_s,
             oldest_queued_s=queue.oldest_queued_s(),
         )
         return Status(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -72,7 +73,8 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
 
 
 def _stop_at_end_of_stdin(stop: StopSignal) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not through `sys.stdin`: its lock, held while this waits, would end the interpreter badly.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     stop.request(StopReason.SHUTDOWN)
 
