@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from lading.storage.folder import FolderStore
+from lading.storage.roots import SafeRoot
 from lading.storage.s3 import S3Store
 from lading.testing.processes import ServerUnavailable
 from lading.testing.servers_s3 import S3Facts, ministack_server, radosgw_server
+from tests.storage.transfers import DATA
 
 _SERVERS: dict[str, Callable[[], AbstractContextManager[S3Facts]]] = {
     "ministack": ministack_server,
@@ -52,3 +56,20 @@ def s3_facts(request: pytest.FixtureRequest, s3_server_of: Callable[[str], S3Fac
 def s3_store(s3_facts: S3Facts) -> S3Store:
     """An empty store below a prefix of its own, on each of the S3 servers in turn."""
     return S3Store(s3_facts.options(prefix=f"t/{uuid4().hex}", part_bytes=5 * 1024 * 1024))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[SafeRoot]:
+    """A source with one large, one small and one empty file in `in`."""
+    (tmp_path / "root/in").mkdir(parents=True)
+    (tmp_path / "root/in/large").write_bytes(DATA)
+    (tmp_path / "root/in/small").write_bytes(b"small")
+    (tmp_path / "root/in/empty").write_bytes(b"")
+    with SafeRoot(tmp_path / "root") as safe:
+        yield safe
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderStore:
+    """An empty folder store."""
+    return FolderStore(tmp_path / "store", create=True)

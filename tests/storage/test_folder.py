@@ -33,7 +33,6 @@ def leave_unfinished(store: FolderStore, owner: str) -> None:
     script = textwrap.dedent("""
         import os, sys
         from lading.base import steps
-from lading.base.errors import StoreError
         from lading.storage.folder import FolderStore
         steps.observe(lambda step: os._exit(9) if step is steps.Step.FILE_SYNCED else None)
         FolderStore(sys.argv[1]).put("a/b", iter([b"x" * 100]), owner=sys.argv[2])

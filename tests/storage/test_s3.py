@@ -206,3 +206,18 @@ def test_answers_of_a_service_have_names(status: int, code: str, kind: type[Stor
             with pytest.raises(kind) as raised:
                 call()
             assert type(raised.value) is kind, name
+
+
+def test_a_secret_that_a_service_repeats_is_not_passed_on() -> None:
+    with service_that_answers(403, "you sent hunter2 and token-of-mine") as endpoint:
+        store = S3Store(
+            S3Options(
+                "bucket", endpoint=endpoint, access_key="a", secret_key="hunter2",
+                session_token="token-of-mine", allow_http=True, retries_max=0,
+            )
+        )  # fmt: skip
+        with pytest.raises(StoreDenied) as raised:
+            store.put("a", iter([b"x"]))
+    assert "you sent" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert "token-of-mine" not in str(raised.value)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.storage.folder import FolderStore
 from lading.storage.memory import MemoryStore
 from lading.storage.placement import content_hash_of, content_key
-from lading.storage.port import ObjectStore, StoreFull, StoreMismatch, StoreUnavailable
+from lading.storage.port import ObjectStore
 from lading.storage.roots import FileMissing, PathEscapesRoot, SafeFile, SafeRoot
 from lading.storage.s3 import S3Store
 from lading.storage.transfer import (
@@ -24,87 +24,15 @@ from lading.storage.transfer import (
     HashMismatch,
     SizeMismatch,
     Stored,
-    copy_in,
     hash_file,
     hash_stored,
     require_stored,
     verified_chunks,
     verify_in_place,
 )
-from lading.testing.faulty_store import FaultyStore
-from lading.testing.store_suite import large_bytes
+from tests.storage.transfers import DATA, SHA256, Counts, assert_empty, bring
 
 CHUNK = 64 * 1024
-DATA = large_bytes()
-SHA256 = hashlib.sha256(DATA).hexdigest()
-
-
-class Counts:
-    """A meter that remembers, and calls back after so many bytes."""
-
-    def __init__(self, at_bytes: int = 0, then: Callable[[], object] | None = None) -> None:
-        self.moved_bytes = 0
-        self.skipped_bytes = 0
-        self._at_bytes = at_bytes
-        self._then = then
-
-    def moved(self, count: int) -> None:
-        self.moved_bytes += count
-        if self._then is not None and self.moved_bytes >= self._at_bytes:
-            then, self._then = self._then, None
-            then()
-
-    def skipped(self, count: int) -> None:
-        self.skipped_bytes += count
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[SafeRoot]:
-    (tmp_path / "root/in").mkdir(parents=True)
-    (tmp_path / "root/in/large").write_bytes(DATA)
-    (tmp_path / "root/in/small").write_bytes(b"small")
-    (tmp_path / "root/in/empty").write_bytes(b"")
-    with SafeRoot(tmp_path / "root") as safe:
-        yield safe
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "store", create=True)
-
-
-@pytest.fixture
-def faulty(folder: FolderStore) -> FaultyStore:
-    return FaultyStore(folder)
-
-
-def bring(
-    root: SafeRoot,
-    store: ObjectStore,
-    *,
-    relative: str = "in/large",
-    size_bytes: int = len(DATA),
-    sha256: str = SHA256,
-    meter: Counts | None = None,
-    stop: StopSignal | None = None,
-) -> Stored:
-    return copy_in(
-        root,
-        relative,
-        store,
-        size_bytes=size_bytes,
-        sha256=sha256,
-        media_type="application/x-test",
-        owner="job-7-lease-1",
-        meter=meter or Counts(),
-        stop=stop or StopSignal(),
-    )
-
-
-def assert_empty(store: FolderStore) -> None:
-    """Nothing under a key, and nothing unfinished either."""
-    assert list(store.list()) == []
-    assert os.listdir(store.root / ".incoming") == []
 
 
 def test_a_copy_is_the_file_under_its_content_key(root: SafeRoot, folder: FolderStore) -> None:
@@ -379,91 +307,6 @@ def test_content_keys_name_their_content() -> None:
         assert content_hash_of(key) is None
     with pytest.raises(InternalError):
         content_key("../../etc/passwd")
-
-
-def test_a_store_that_dies_after_some_bytes_holds_nothing_and_then_everything(
-    root: SafeRoot, faulty: FaultyStore, folder: FolderStore
-) -> None:
-    for size_bytes in (0, 1, 5_000_000, len(DATA)):
-        faulty.dies_after(size_bytes)
-        with pytest.raises(StoreUnavailable):
-            bring(root, faulty)
-        assert_empty(folder)
-    faulty.heals()
-    assert bring(root, faulty).moved
-
-
-def test_a_store_that_truncates_is_found_out_and_cleared(
-    root: SafeRoot, faulty: FaultyStore, folder: FolderStore
-) -> None:
-    faulty.truncates(len(DATA) - 1)
-    with pytest.raises(StoreMismatch) as raised:
-        bring(root, faulty)
-    assert raised.value.code == "store_mismatch"
-    assert_empty(folder)
-
-
-def test_a_full_store_holds_nothing_and_then_everything(
-    root: SafeRoot, faulty: FaultyStore, folder: FolderStore
-) -> None:
-    faulty.is_full(after_bytes=1_000_000)
-    with pytest.raises(StoreFull):
-        bring(root, faulty)
-    assert_empty(folder)
-    faulty.heals()
-    assert bring(root, faulty).moved
-
-
-def test_a_store_that_is_away_for_a_while_is_reached_later(
-    root: SafeRoot, faulty: FaultyStore
-) -> None:
-    faulty.is_unavailable(calls=2)
-    for _ in range(2):
-        with pytest.raises(StoreUnavailable):
-            bring(root, faulty)
-    assert bring(root, faulty).moved
-
-
-def test_a_store_that_lies_about_the_size_is_not_believed(
-    root: SafeRoot, faulty: FaultyStore, folder: FolderStore
-) -> None:
-    faulty.lies_in_head(content_key(SHA256), 5)
-    with pytest.raises(StoreMismatch):
-        bring(root, faulty)
-    assert_empty(folder)
-
-
-def test_a_store_that_denies_what_it_holds_gets_it_again(
-    root: SafeRoot, faulty: FaultyStore
-) -> None:
-    bring(root, faulty)
-    faulty.lies_in_head(content_key(SHA256), None)
-    assert bring(root, faulty).moved
-    assert hash_stored(faulty, content_key(SHA256)) == (SHA256, len(DATA))
-
-
-def test_what_a_lying_store_really_holds_shows_when_it_is_read(
-    root: SafeRoot, faulty: FaultyStore
-) -> None:
-    faulty.put(content_key(SHA256), iter([b"rotten"]))
-    faulty.lies_in_head(content_key(SHA256), len(DATA))
-    assert not bring(root, faulty).moved
-    assert hash_stored(faulty, content_key(SHA256)) == (hashlib.sha256(b"rotten").hexdigest(), 6)
-
-
-def test_a_store_that_stalls_is_waited_for_and_a_stop_then_honoured(
-    root: SafeRoot, faulty: FaultyStore, folder: FolderStore
-) -> None:
-    stop = StopSignal()
-    faulty.stalls(6_000_000)
-    with ThreadPoolExecutor(1) as pool:
-        going = pool.submit(bring, root, faulty, stop=stop)
-        assert faulty.stalled.wait(60)
-        assert not going.done()
-        stop.request(StopReason.SHUTDOWN)
-        faulty.releases()
-        assert isinstance(going.exception(60), Interrupted)
-    assert_empty(folder)
 
 
 def test_a_read_error_of_the_source_is_the_sources_fault(

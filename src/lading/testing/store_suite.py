@@ -7,7 +7,6 @@
 
 Stores choose their branch by `abilities`; nothing is skipped for the lack of one.
 """
-# ruff: noqa: D102 - the names of the tests are the sentences that say what a store has to do
 
 from __future__ import annotations
 
