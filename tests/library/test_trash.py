@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from lading.db import Database
+from lading.db.bulk import bulk_insert
 from lading.ledger.events import AssetsDeleted, parse_payload
 from lading.ledger.tables import ingest_event
 from lading.library import trash
@@ -13,6 +14,7 @@ from lading.library.assets import find_assets
 from lading.library.containers import UnknownContainer, find_containers
 from lading.library.known import UnknownAsset
 from lading.library.sites import create_site, grant_assets
+from lading.library.statements import moment
 from lading.library.tables import CONTAINERS, ContainerKind, asset
 from lading.library.trash import Trashed
 from lading.library.values import ContainerRef
@@ -157,8 +159,11 @@ def test_only_the_last_undo_is_taken_back(database: Database) -> None:
 
 
 def test_a_large_undo_is_recorded_in_events_of_bounded_size(sqlite_database: Database) -> None:
-    photos = [Photo(str(n), files=[], source=None, ai_runs={}) for n in range(2_001)]
-    save(sqlite_database, *photos)
+    with sqlite_database.write() as conn:
+        at = moment(conn)
+        row = {"asset_type": "photo", "batch_id": 1, "created_at": at, "updated_at": at}
+        hashes = [digest(str(n)) for n in range(2_001)]
+        bulk_insert(conn, asset, ({"content_hash": h, **row} for h in hashes))
     with sqlite_database.write() as conn:
         assert len(trash.retire_batch(conn, 1, actor="ann").assets) == 2_001
     assert [len(event.content_hashes) for _, _, event in events(sqlite_database)] == [

@@ -6,7 +6,7 @@ by hand before or after stays deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -79,23 +79,15 @@ def restore_batch(conn: Connection, batch_id: int, *, actor: str) -> Trashed:
     retired, at = _last_retirement(conn, batch_id)
     if at is None:
         return Trashed()
-    assets: list[str] = []
-    for chunk in chunked(retired.assets):
-        column = asset.c.content_hash
-        mine = (asset.c.batch_id == batch_id) & (asset.c.deleted_at <= at) & column.in_(chunk)
-        assets += _mark(conn, asset, column, mine, None)
+    mine = (asset.c.batch_id == batch_id) & (asset.c.deleted_at <= at)
+    assets = _mark(conn, asset, asset.c.content_hash, mine, None, among=set(retired.assets))
     containers: list[ContainerRef] = []
     for kind in ContainerKind:
         container, _ = CONTAINERS[kind]
-        column = container.c.key
-        for chunk in chunked(ref.key for ref in retired.containers if ref.kind == kind):
-            mine = (
-                (container.c.batch_id == batch_id)
-                & (container.c.deleted_at <= at)
-                & column.in_(chunk)
-            )
-            keys = _mark(conn, container, column, mine, None)
-            containers += [ContainerRef(kind.value, key) for key in keys]
+        names = {ref.key for ref in retired.containers if ref.kind == kind}
+        mine = (container.c.batch_id == batch_id) & (container.c.deleted_at <= at)
+        keys = _mark(conn, container, container.c.key, mine, None, among=names)
+        containers += [ContainerRef(kind.value, key) for key in keys]
     changed = Trashed(assets, containers)
     _record(conn, changed, restored=True, actor=actor, batch_id=batch_id)
     return changed
@@ -158,24 +150,33 @@ def _mark(
     name: ColumnElement[str],
     which: ColumnElement[bool],
     deleted_at: datetime | None,
+    *,
+    among: Container[str] | None = None,
 ) -> list[str]:
     """Set `deleted_at` where it is not set yet, or clear it with None; names of what changed."""
-    column = rows_of.c.deleted_at
-    not_yet = column.is_not(None) if deleted_at is None else column.is_(None)
-    found = conn.execute(
-        select(rows_of.c.id, name.label("name"))
-        .where(which, not_yet)
+    # What is live or deleted already is sorted out here: a condition on it invites planners to
+    # walk all that is, instead of looking up the few that are asked for.
+    rows = conn.execute(
+        select(rows_of.c.id, name.label("name"), rows_of.c.deleted_at)
+        .where(which)
         .order_by(rows_of.c.id)
         .with_for_update(key_share=True)
-    ).all()
-    changed_at = deleted_at or (moment(conn) if found else None)
-    for chunk in chunked(row.id for row in found):
-        conn.execute(
-            update(rows_of)
-            .where(rows_of.c.id.in_(chunk))
-            .values(deleted_at=deleted_at, updated_at=changed_at)
-        )
-    return [row.name for row in found]
+    )
+    found = [
+        (row.id, row.name)
+        for row in rows
+        if (row.deleted_at is None) == (deleted_at is not None)
+        and (among is None or row.name in among)
+    ]
+    if found:
+        changed_at = deleted_at or moment(conn)
+        for chunk in chunked(row_id for row_id, _ in found):
+            conn.execute(
+                update(rows_of)
+                .where(rows_of.c.id.in_(chunk))
+                .values(deleted_at=deleted_at, updated_at=changed_at)
+            )
+    return [found_name for _, found_name in found]
 
 
 def _record(
