@@ -1,7 +1,8 @@
 """A worker as a process of its own, for tests that end it: `python -m … <config.json>`.
 
-The configuration names the database, the store folder, the hand-over sources and, if wanted, the
-fault that ends or freezes this process. It drains the queue and exits.
+The configuration names the database, the store folder, the sources and, if wanted, the fault that
+ends or freezes this process. It drains the queue and exits; with `scan`, it first scans and queues
+everything.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def main(config_path: str) -> None:
     )
     if config.get("fault"):
         install(Fault.parse(config["fault"]))
-    installation.drain()
+    if config.get("scan"):
+        for name in installation.sources:
+            installation.take_in(name)
+    else:
+        installation.drain()
     db.close()
 
 
