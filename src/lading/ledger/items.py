@@ -22,6 +22,20 @@ ERROR_LENGTH_MAX = 2_000
 _item = ingest_batch_item.c
 
 
+# Built once: an import runs it for every item.
+_MARK_OUTCOME = (
+    update(ingest_batch_item)
+    .where(_item.id == bindparam("row"), _item.outcome == Outcome.PENDING.value)
+    .values(
+        outcome=bindparam("became"),
+        attempts=_item.attempts + 1,
+        job_id=bindparam("by_job"),
+        lease=bindparam("by_lease"),
+        updated_at=now(),
+    )
+)
+
+
 class AccountingMismatch(InternalError):
     """The outcomes of a batch do not add up to the items found in it (G5)."""
 
@@ -142,16 +156,11 @@ def mark_outcomes(
 ) -> None:
     """Write what became of items, by row id; only items still pending are touched."""
     changed = conn.execute(
-        update(ingest_batch_item)
-        .where(_item.id == bindparam("row"), _item.outcome == Outcome.PENDING.value)
-        .values(
-            outcome=bindparam("became"),
-            attempts=_item.attempts + 1,
-            job_id=job_id,
-            lease=lease,
-            updated_at=now(),
-        ),
-        [{"row": row, "became": outcome.value} for row, outcome in outcomes.items()],
+        _MARK_OUTCOME,
+        [
+            {"row": row, "became": outcome.value, "by_job": job_id, "by_lease": lease}
+            for row, outcome in outcomes.items()
+        ],
     ).rowcount
     if changed not in {len(outcomes), -1}:
         raise InternalError("an item's outcome was already written", found=changed)
