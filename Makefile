@@ -31,11 +31,11 @@ servers: ## Install the database and object-store servers that tests start
 
 test: $(STAMP) servers ## Run all tests but the slow ones
 	@mkdir -p build
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" --junitxml=$(JUNIT)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" --junitxml=$(JUNIT)
 
 test-slow: $(STAMP) servers ## Run the soak tests and fault matrices
 	@mkdir -p build
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow --junitxml=build/junit-slow.xml
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow --junitxml=build/junit-slow.xml
 
 check: $(STAMP) ## Check style, types, imports and generated pages
 	$(BIN)/ruff check
