@@ -52,8 +52,13 @@ class LadingError(Exception):
         parts = [self.message]
         if self.subject is not None:
             parts.append(f"[{printable(self.subject)}]")
-        if self.expected is not None or self.found is not None:
-            parts.append(f"expected {self.expected}, found {self.found}")
+        facts = [
+            f"{word} {value}"
+            for word, value in (("expected", self.expected), ("found", self.found))
+            if value is not None
+        ]
+        if facts:
+            parts.append(", ".join(facts))
         return " ".join(parts)
 
     def as_dict(self) -> dict[str, object]:
