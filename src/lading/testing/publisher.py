@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lading.base.steps import Step, observe
 
@@ -49,21 +50,30 @@ class Publisher(BundlePublisher):
 
     @contextmanager
     def shrinking(self, path: str) -> Iterator[None]:
-        """Cut the file at `path` in half as soon as Lading has opened it, once.
-
-        For one import at a time: the hook sees every file that is opened and cuts before the first
-        byte is read.
-        """
+        """Cut the file at `path` in half once this process has opened it, before it is read."""
+        victim = self.root / path
         cut = False
 
         def on_step(step: Step) -> None:
             nonlocal cut
-            if step is Step.FILE_OPENED and not cut:
+            if step is Step.FILE_OPENED and not cut and _is_open(victim):
                 cut = True
-                os.truncate(self.root / path, os.path.getsize(self.root / path) // 2)
+                os.truncate(victim, victim.stat().st_size // 2)
 
         observe(on_step)
         try:
             yield
         finally:
             observe(None)
+
+
+def _is_open(path: Path) -> bool:
+    """Whether this process has the file open, in whichever thread."""
+    wanted = path.stat()
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            if os.path.samestat(os.fstat(int(descriptor)), wanted):
+                return True
+        except OSError:
+            continue  # closed since the listing
+    return False

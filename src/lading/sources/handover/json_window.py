@@ -137,8 +137,9 @@ class JsonWindow:
         except ValueError:
             # The one other complaint of the decoder: an integer of thousands of digits.
             self.refuse("a number has too many digits")
-        if end == len(self._text) and not self._ended:
-            # A number at the very end of the window may go on behind it.
+        rest = self._text[end : end + 3]
+        if not self._ended and (not rest or (len(rest) < 3 and rest[0] in ".eE")):
+            # A number at the window's end may go on behind it, and `1.` or `1e+` does.
             return json.JSONDecodeError("the text breaks off", self._text, end)
         self._taken = value
         self._at = end
@@ -161,7 +162,8 @@ class JsonWindow:
             except UnicodeDecodeError as error:
                 byte = self._bytes_read + len(chunk) - len(error.object) + error.start
                 self._text, self._at = "".join(parts), 0
-                line = 1 + self._lines_left + self._text.count("\n")
+                seen = self._text.count("\n") + error.object[: error.start].count(b"\n")
+                line = 1 + self._lines_left + seen
                 raise NotJson("the text is not UTF-8", line=line, byte=byte) from error
             self._bytes_read += len(chunk)
             wanted -= len(part)
