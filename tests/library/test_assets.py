@@ -196,6 +196,14 @@ def test_the_newest_source_is_current_and_the_older_ones_are_kept_once(
     assert history == [b"three", b"one", b"two"]
 
 
+def test_documents_keep_their_order_within_one_tick_of_the_clock(database: Database) -> None:
+    save(database, *(Photo("a", source=text, ai_runs={"k": text}) for text in "121"))
+    with database.read() as conn:
+        view = get_asset(conn, digest("a"))
+        assert [doc.body for doc in source_history(conn, view.asset.id)] == [b"1", b"2"]
+        assert [doc.body for doc in ai_run_history(conn, view.asset.id, "k")] == [b"1", b"2"]
+
+
 def test_the_newest_run_of_each_kind_is_current(database: Database) -> None:
     save(database, Photo("a", ai_runs={"photo.analysis": "1", "photo.family": "f"}))
     save(database, Photo("a", ai_runs={"photo.analysis": "2"}))

@@ -107,6 +107,15 @@ def test_a_cover_goes_back_to_waiting_when_its_file_is_replaced(database: Databa
     assert cover.file_id is not None
 
 
+def test_a_cover_file_that_is_no_longer_named_covers_nothing(database: Database) -> None:
+    photo = with_cover_file("holder", cover=COVER)
+    save(database, photo)
+    save(database, replace(photo, files=photo.all_files()[:-1]))
+    assert cover_of(database, "holder") == Cover(COVER, None, None)
+    [back] = save(database, photo)
+    assert cover_of(database, "holder") == Cover(COVER, cover_file_id(database, back.id), None)
+
+
 def test_a_new_cover_replaces_the_old_one_and_none_leaves_it(database: Database) -> None:
     first, second, album = save(
         database, Photo("one"), Photo("two"), Photo("album", cover=digest("one"))
