@@ -154,6 +154,7 @@ def test_a_manifest_above_the_limit_is_consumable_once_the_limit_is_raised(
     assert small.manifest_sha256 is None
     [large] = make_source().discover({key: small.fingerprint})
     assert large.reason is None
+    assert large.manifest_sha256 is not None
 
 
 def test_the_200_megabyte_manifest_is_refused_without_reading_it(

@@ -128,7 +128,7 @@ def test_half_characters_and_large_numbers_come_out_as_they_were_sent() -> None:
 def test_many_values_pass_through_a_window_of_a_few_kilobytes() -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"items": [0'
-        for _ in range(1_500):
+        for _ in range(700):
             yield b',"0123456789"' * 100
         yield b"]}"
 
@@ -138,5 +138,5 @@ def test_many_values_pass_through_a_window_of_a_few_kilobytes() -> None:
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert count == 150_001
+    assert count == 70_001
     assert peak_bytes < 100_000

@@ -99,7 +99,7 @@ def test_a_manifest_that_grows_while_it_is_read_is_cut_off_at_the_limit() -> Non
 def test_a_hundred_thousand_items_are_all_read_and_in_flat_memory(
     publisher: Publisher, source: HandoverSource
 ) -> None:
-    few = publisher.publish_many(4_000, payload=False)
+    few = publisher.publish_many(2_000, payload=False)
     many = publisher.publish_many(100_000, payload=False, gallery=True)
     found = {bundle.key: bundle for bundle in source.discover({})}
     large = found[many.sync_id]
@@ -123,7 +123,7 @@ def traced_bytes(source: HandoverSource, sync_id: str) -> int:
         # Tracing is slow, and the memory of a walk does not grow after its first windows.
         tracemalloc.start()
         try:
-            assert sum(1 for _ in itertools.islice(opened.items(), 4_000)) == 4_000
+            assert sum(1 for _ in itertools.islice(opened.items(), 2_000)) == 2_000
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
