@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -22,6 +22,13 @@ _WAITERS = {
     " AND datname = current_database()",
     "mariadb": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
 }
+
+
+def wait_for(condition: Callable[[], bool], look_every_s: float = 0.01) -> None:
+    """Return when the condition holds; the test's own time limit ends it otherwise."""
+    tick = threading.Event()
+    while not condition():
+        tick.wait(look_every_s)
 
 
 class Bench:
@@ -113,10 +120,9 @@ class Bench:
         """
         if self.db.dialect == "sqlite":
             return
-        tick = threading.Event()
-        while True:
-            with self.db.read() as conn:
-                if conn.execute(text(_WAITERS[self.db.dialect])).scalar():
-                    return
-            # MariaDB refreshes this view only when nobody has read it for a tenth of a second.
-            tick.wait(0.01 if self.db.dialect == "postgresql" else 0.15)
+        # MariaDB refreshes this view only when nobody has read it for a tenth of a second.
+        wait_for(self._anyone_blocked, 0.01 if self.db.dialect == "postgresql" else 0.15)
+
+    def _anyone_blocked(self) -> bool:
+        with self.db.read() as conn:
+            return bool(conn.execute(text(_WAITERS[self.db.dialect])).scalar())

@@ -91,7 +91,7 @@ class JobHook(Protocol):
     undoes the move.
     """
 
-    def __call__(self, conn: Connection, moved: JobMoved) -> Sequence[Entry]:
+    def __call__(self, conn: Connection, moved: JobMoved, /) -> Sequence[Entry]:
         """Take note of one move."""
         ...
 
