@@ -6,6 +6,7 @@ import click
 
 from lading.cli import output
 from lading.cli.session import Session, with_session
+from lading.cli.setting_up import set_up
 from lading.db import open_database
 from lading.db.migrate import current_revision, head_revision, upgrade
 
@@ -21,13 +22,16 @@ def command() -> None:
 def upgrade_command(session: Session, dry_run: bool) -> None:
     """Bring the database to the schema of this version.
 
-    A database that has it already is left as it is. Back up a database that holds data first.
+    A database that has it already is left as it is. Back up a database that holds data first. With
+    an empty database this is a new installation: its data folder and its store are made too.
     """
     settings = session.load_settings()
     db = open_database(settings.database.address)
     try:
         before, head = current_revision(db), head_revision()
-        changed = before != head if dry_run else upgrade(db)
+        changed = before != head
+        if changed and not dry_run:
+            changed = set_up(settings) if before is None else upgrade(db)
     finally:
         db.close()
     facts = {

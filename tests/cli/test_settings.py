@@ -1,0 +1,240 @@
+"""Where settings come from, which of two wins, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from lading.settings import (
+    Settings,
+    SettingsInvalid,
+    SettingsMissing,
+    SettingsUnreadable,
+    find_settings_file,
+    load_settings,
+    masked,
+    masked_url,
+)
+from tests.cli.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def problems(path: str, **environ: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(path, environ=environ)
+    return caught.value.problems
+
+
+def test_without_a_file_everything_is_below_the_users_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(environ={"XDG_DATA_HOME": "/data", "XDG_CONFIG_HOME": "/none"})
+    assert settings.data_dir == "/data/lading"
+    assert settings.database.url == "sqlite:////data/lading/lading.sqlite"
+    assert settings.store.url == "file:///data/lading/store"
+    assert settings.worker.limits.stale_after_s == 900
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "etc/lading.toml",
+        'data_dir = "../var"\n[database]\nurl = "sqlite:///db/one.sqlite"\n'
+        '[store]\nurl = "file:store"\n[sources.nas]\nkind = "handover"\nroot = "../nas"\n',
+    )
+    settings = load_settings(file, environ={})
+    assert settings.data_dir == f"{tmp_path}/var"
+    assert settings.database.url == f"sqlite:///{tmp_path}/etc/db/one.sqlite"
+    assert settings.store.url == f"file://{tmp_path}/etc/store"
+    assert settings.sources["nas"].options == {"root": f"{tmp_path}/nas"}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", "[worker]\nslots = 2\nnice = 3\n")
+    settings = load_settings(
+        file,
+        environ={
+            "LADING_WORKER__SLOTS": "7",
+            "LADING_DATABASE__URL": "postgresql://me@db/one",
+            "LADING_DATABASE__PASSWORD": "pa@ss",
+            "LADING_SOURCES__NODE2__KIND": "handover",
+            "LADING_SOURCES__NODE2__ROOT": "/mnt/node2",
+        },
+    )
+    assert (settings.worker.slots, settings.worker.nice) == (7, 3)
+    assert settings.database.address == "postgresql://me:pa%40ss@db/one"
+    assert settings.sources["node2"].options == {"root": "/mnt/node2"}
+
+
+def test_the_usual_variables_of_s3_clients_count_where_the_settings_say_nothing(
+    tmp_path: Path,
+) -> None:
+    file = write(tmp_path / "lading.toml", '[store]\nurl = "s3://bucket/x"\nregion = "here"\n')
+    environ = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "there"}
+    options = load_settings(file, environ=environ).store.options
+    assert (options["access_key"], options["secret_key"]) == ("id", "key")
+    assert options["region"] == "here"
+    folder = load_settings(file, environ={**environ, "LADING_STORE__URL": "file:///s"}).store
+    assert folder.options == {}
+
+
+def test_the_file_is_found_by_option_variable_folder_and_user_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    users = write(tmp_path / "config/lading/lading.toml", "")
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert find_settings_file(environ=environ) == users
+    here = write(tmp_path / "lading.toml", "")
+    assert find_settings_file(environ=environ) == here
+    named = write(tmp_path / "named.toml", "")
+    assert find_settings_file(environ={**environ, "LADING_CONFIG": named}) == named
+    option = write(tmp_path / "option.toml", "")
+    assert find_settings_file(option, environ={**environ, "LADING_CONFIG": named}) == option
+    with pytest.raises(SettingsMissing):
+        find_settings_file(environ={"LADING_CONFIG": str(tmp_path / "gone.toml")})
+
+
+def test_a_misspelt_setting_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", "[worker]\nslot = 2\n[databse]\nurl = 1\n")
+    told = problems(file)
+    assert f"worker.slot in {file}: there is no such setting; did you mean slots?" in told
+    assert f"databse in {file}: there is no such setting; did you mean database?" in told
+    assert (
+        "LADING_WORKER__SLOTTS"
+        in problems(write(tmp_path / "empty.toml", ""), LADING_WORKER__SLOTTS="2")[0]
+    )
+
+
+def test_variables_that_a_platform_made_up_are_let_be(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", "")
+    environ = {"LADING_PORT": "tcp://10.0.0.1:80", "LADING_SERVICE_HOST": "10.0.0.1"}
+    assert load_settings(file, environ=environ).console.port == 8740
+
+
+def test_a_wrong_value_is_told_with_its_place_what_was_expected_and_found(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "lading.toml",
+        '[worker]\nslots = "many"\n[log]\nlevel = "loud"\n[console]\nport = 99999\n',
+    )
+    told = problems(file)
+    assert len(told) == 3
+    assert any(p.startswith(f"worker.slots in {file}: expected") and "'many'" in p for p in told)
+    assert any("log.level" in p and "'loud'" in p for p in told)
+    assert any("console.port" in p and "'99999'" in p for p in told)
+
+
+def test_heartbeats_that_would_race_with_the_rescue_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", "[worker]\nheartbeat_s = 10\nstale_after_s = 20\n")
+    assert "a fifth of stale_after_s" in problems(file)[0]
+
+
+def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsUnreadable, match="line 2"):
+        load_settings(write(tmp_path / "lading.toml", "[worker]\nslots ==\n"), environ={})
+
+
+def test_settings_cannot_be_changed_once_loaded(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path / "lading.toml", ""), environ={})
+    with pytest.raises(ValidationError):
+        settings.worker.slots = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("shown", "hidden"),
+    [
+        ("postgresql://u:hunter2@host/db", "hunter2"),
+        ("mariadb+pymysql://u:hun:t@er2@host/db", "er2@"),
+        ("s3://bucket?secret_access_key=hunter2&x=1", "hunter2"),
+    ],
+)
+def test_a_password_in_an_address_is_masked(shown: str, hidden: str) -> None:
+    assert hidden not in masked_url(shown)
+    assert "***" in masked_url(shown)
+
+
+def test_no_secret_comes_out_of_config_check_or_an_error(program: Program) -> None:
+    assert program.config is not None
+    secret = "hunter2-correct-horse"
+    with program.config.open("a") as stream:
+        stream.write(
+            f'\n[sources.cloud]\nkind = "handover"\nroot = "/nonexistent"\napi_token = "{secret}"\n'
+        )
+    program.env |= {
+        "LADING_DATABASE__PASSWORD": secret,
+        "LADING_STORE__SECRET_KEY": secret,
+        "LADING_STORE__ACCESS_KEY": secret,
+    }
+    for arguments in (["config", "check"], ["config", "check", "--json"]):
+        ended = program.run(*arguments, status=2)
+        assert secret not in ended.stdout + ended.stderr
+    settings = json.loads(ended.stdout)["settings"]
+    assert settings["database"]["password"] == "***"
+    assert settings["sources"]["cloud"]["api_token"] == "***"
+    program.env = {"LADING_DATABASE__URL": f"nonsense://user:{secret}@host/db"}
+    wrong = program.run("batches", status=2)
+    assert secret not in wrong.stderr
+    assert "LADING_DATABASE__URL" in wrong.stderr
+
+
+def test_secrets_do_not_show_in_the_representation_of_settings(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", '[store]\nurl = "s3://b"\nsecret_key = "hunter2"\n')
+    settings = load_settings(file, environ={})
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(masked(settings))
+    assert isinstance(settings.store.secret_key, SecretStr)
+
+
+def test_the_example_is_a_settings_file_with_nothing_unknown_in_it() -> None:
+    settings = load_settings(str(ROOT / "lading.example.toml"), environ={})
+    assert settings.sources["node2"].kind == "handover"
+
+
+def test_every_variable_of_the_example_is_one_that_counts() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    pairs = [line[2:].partition("=") for line in lines if line.startswith("# LADING_")]
+    named = {name: value or "x" for name, _, value in pairs if name != "LADING_CONFIG"}
+    assert len(named) > 5
+    settings = load_settings(str(ROOT / "lading.example.toml"), environ=named)
+    assert settings.store.options["secret_key"] == "x"
+
+
+def test_every_setting_has_its_sentence() -> None:
+    models = [Settings] + [
+        type(getattr(load_settings(str(ROOT / "lading.example.toml"), environ={}), name))
+        for name in ("database", "store", "worker", "scan", "console", "log")
+    ]
+    for model in models:
+        assert model.__doc__
+        for name, field in model.model_fields.items():
+            nested = field.description is None and name in Settings.model_fields
+            assert nested or (field.description or "").endswith("."), f"{model.__name__}.{name}"
+
+
+def test_config_check_tells_refusals_from_warnings(program: Program) -> None:
+    found = program.json("config", "check")
+    assert found["ok"] is True
+    levels = {finding["part"]: finding["level"] for finding in found["findings"]}
+    assert levels["database"] == levels["clock"] == "fine"
+    assert not list((program.folder / "lading-data/store/probe").glob("*"))
+    (program.folder.parent / "nas").rename(program.folder.parent / "gone")
+    refused = program.run("config", "check", "--json", status=3).json
+    assert refused["ok"] is False
+    codes = {finding["code"] for finding in refused["findings"]}
+    assert "source_missing" in codes
+    (program.folder / "lading-data/store").rename(program.folder / "moved")
+    broken = program.run("config", "check", "--json", status=4).json
+    assert {f["part"] for f in broken["findings"] if f["level"] == "refusal"} == {
+        "store",
+        "source nas",
+    }
