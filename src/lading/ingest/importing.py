@@ -51,6 +51,7 @@ from lading.ledger.items import (
 )
 from lading.ledger.states import BatchState, Decision, Outcome
 from lading.ledger.tables import ingest_batch
+from lading.library.covers import resolve_waiting_covers
 
 CHUNK_ITEMS: Final = 200
 CONFLICT_TRIES_MAX: Final = 8
@@ -130,6 +131,8 @@ def _begin(conn: Connection, context: JobContext) -> Batch:
 
 def _finish(conn: Connection, *, batch: Batch, run: _Run) -> Sequence[Entry]:
     """Give the batch its final state, in the transaction that ends the job (A20, G5)."""
+    # A cover and what it stands for may have been written by two batches at the same moment.
+    resolve_waiting_covers(conn)
     outcomes = count_outcomes(conn, batch.id, batch.revision)
     require_accounted(outcomes, batch.items_total, batch.batch_key)
     state = state_after_import(outcomes)

@@ -11,12 +11,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from lading.library.known import ASSET_OWNER
 from lading.library.rules import COVER_ROLE, choose_cover
 from lading.library.statements import chunked, moment
 from lading.library.tables import asset, asset_cover, asset_file
+
+# Built once: every item of an import runs it.
+_COVERS = (
+    select(asset_cover)
+    .where(asset_cover.c.cover_hash.in_(bindparam("hashes", expanding=True)))
+    .order_by(asset_cover.c.id)
+)
 
 
 def set_cover(
@@ -51,11 +58,7 @@ def resolve_covers(conn: Connection, hashes: Iterable[str]) -> int:
     """Look up again what every cover of these hashes stands for; returns how many changed."""
     changed = 0
     for chunk in chunked(sorted(set(hashes))):
-        covers = conn.execute(
-            select(asset_cover)
-            .where(asset_cover.c.cover_hash.in_(chunk))
-            .order_by(asset_cover.c.id)
-        ).all()
+        covers = conn.execute(_COVERS, {"hashes": chunk}).all()
         if covers:
             changed += _resolve(conn, covers)
     return changed

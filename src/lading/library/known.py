@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from lading.base.errors import RequestError
 from lading.library.statements import chunked
@@ -41,6 +41,20 @@ class UnknownAsset(RequestError):
     code = "unknown_asset"
     http_status = 404
     next_step = "Check the content hash; `lading library` lists what there is."
+
+
+def _locked(query: Select[Any]) -> Select[Any]:
+    # The weaker of PostgreSQL's locks: rows that refer to the locked one are not held up.
+    return query.with_for_update(key_share=True)
+
+
+# Built once: every item of an import runs one of them.
+_ASSETS = (
+    select(asset)
+    .where(asset.c.content_hash.in_(bindparam("hashes", expanding=True)))
+    .order_by(asset.c.id)
+)
+_ASSETS_LOCKED = _locked(_ASSETS)
 
 
 def load_assets(
@@ -208,8 +222,8 @@ def container_row(kind: str, row: Row[Any]) -> ContainerRow:
 
 
 def _asset_rows(conn: Connection, hashes: Sequence[str], *, lock: bool = False) -> list[AssetRow]:
-    query = select(asset).where(asset.c.content_hash.in_(hashes)).order_by(asset.c.id)
-    return [asset_row(row) for row in conn.execute(_locked(query) if lock else query)]
+    query = _ASSETS_LOCKED if lock else _ASSETS
+    return [asset_row(row) for row in conn.execute(query, {"hashes": hashes})]
 
 
 def _container_rows(
@@ -219,11 +233,6 @@ def _container_rows(
     query = select(container).where(container.c.key.in_(keys)).order_by(container.c.id)
     rows = conn.execute(_locked(query) if lock else query)
     return [container_row(kind, row) for row in rows]
-
-
-def _locked(query: Select[Any]) -> Select[Any]:
-    # The weaker of PostgreSQL's locks: rows that refer to the locked one are not held up.
-    return query.with_for_update(key_share=True)
 
 
 def _sources(conn: Connection, asset_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Insert, Table, exc, insert, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from lading.base.errors import InternalError
 from lading.db.clock import now
@@ -21,6 +23,10 @@ VALUES_PER_STATEMENT: Final = 900
 """Below MariaDB's threshold for turning a list of values into a temporary table."""
 
 _DUPLICATE_KEY_MARIADB: Final = 1062
+
+# Building a statement costs more than running it on a local database; what every item of an
+# import runs is built once.
+_NOW: Final = select(now())
 
 T = TypeVar("T")
 
@@ -34,7 +40,7 @@ def chunked(items: Iterable[T], size: int = VALUES_PER_STATEMENT) -> Iterator[li
 
 def moment(conn: Connection) -> datetime:
     """The database's time, for all rows of one change."""
-    at: datetime | None = conn.scalar(select(now()))
+    at: datetime | None = conn.scalar(_NOW)
     if at is None:
         raise InternalError("the database did not say what time it is")
     return at
@@ -43,8 +49,7 @@ def moment(conn: Connection) -> datetime:
 def insert_one(conn: Connection, into: Table, row: Mapping[str, Any]) -> int | None:
     """Insert `row` into a table with an `id`; None when its unique key is taken already."""
     if conn.dialect.name in {"postgresql", "sqlite"}:
-        statement = _tolerant(conn, into).values(**row).returning(into.c.id)
-        found = conn.execute(statement).scalar()
+        found = conn.execute(_insert_returning(conn.dialect.name, into), dict(row)).scalar()
         return None if found is None else int(found)
     try:
         # The failed statement alone is undone, the transaction goes on. What `ON DUPLICATE KEY`
@@ -60,13 +65,19 @@ def insert_one(conn: Connection, into: Table, row: Mapping[str, Any]) -> int | N
 def insert_missing(conn: Connection, into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those of `rows` whose unique key is not taken; the others stay as they are."""
     for chunk in chunked(rows):
-        conn.execute(_tolerant(conn, into), chunk)
+        conn.execute(_tolerant(conn.dialect.name, into), chunk)
 
 
-def _tolerant(conn: Connection, into: Table) -> Insert:
-    if conn.dialect.name == "postgresql":
+@cache
+def _insert_returning(dialect: str, into: Table) -> ReturningInsert[Any]:
+    return _tolerant(dialect, into).returning(into.c.id)
+
+
+@cache
+def _tolerant(dialect: str, into: Table) -> Insert:
+    if dialect == "postgresql":
         return postgresql.insert(into).on_conflict_do_nothing()
-    if conn.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return sqlite.insert(into).on_conflict_do_nothing()
     # INSERT IGNORE would swallow every other fault as well.
     key = next(iter(into.primary_key.columns))

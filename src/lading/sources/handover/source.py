@@ -19,7 +19,8 @@ from lading.storage.roots import SafeRoot, source_fault
 
 KIND: Final = "handover"
 KEEP: Final = ("copy", "in_place")
-MANIFEST_BYTES_MAX: Final = 128 * 1024 * 1024
+MANIFEST_BYTES_MAX: Final = 160 * 1024 * 1024
+"""Room for a hundred thousand items with five files each."""
 READ_BYTES: Final = 1024 * 1024
 
 
