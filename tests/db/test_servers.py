@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from sqlalchemy import text
 from lading.db import DatabaseUnavailable, DatabaseUnusable, open_database
 from lading.db.engine import ping
 from lading.testing.processes import ServerUnavailable, running_server
-from lading.testing.servers_db import Backend, Server, fresh_database, url_of
+from lading.testing.servers_db import Backend, Server, database_server, fresh_database, url_of
 
 SERVERS = ["postgresql", "mariadb"]
 
@@ -47,6 +49,16 @@ def test_a_server_ends_with_the_process_that_started_it_even_when_that_is_killed
     starter.communicate(timeout=30)
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert alive == []
+    # What it left on the disk, or in memory, goes when the next server starts.
+    remains = f"lading-{backend}-{starter.pid}-*"
+    assert list(server_folders(remains)) != []
+    with database_server(backend):
+        assert list(server_folders(remains)) == []
+
+
+def server_folders(pattern: str) -> Iterator[Path]:
+    for base in {Path(tempfile.gettempdir()), Path("/dev/shm")}:
+        yield from base.glob(pattern)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root could do this wrong")

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
+import psutil
 from sqlalchemy import Connection, make_url
 from sqlalchemy.engine import URL
 
@@ -55,6 +56,7 @@ _MARIADB_FAST: Final = (
     "--innodb-doublewrite=0",
     "--sync-frm=0",
     "--innodb-file-per-table=0",
+    "--innodb-log-file-size=16M",
 )
 
 
@@ -316,13 +318,22 @@ def free_port() -> int:
 @contextmanager
 def _server_folder(purpose: str, user: User | None, *, durable: bool) -> Iterator[Path]:
     # Not below pytest's folder: that one is closed to other accounts, and too deep for a socket.
-    base = tempfile.gettempdir() if durable or not _has_room(_MEMORY) else str(_MEMORY)
-    folder = Path(tempfile.mkdtemp(prefix=f"lading-{purpose}-", dir=base))
+    base = Path(tempfile.gettempdir()) if durable or not _has_room(_MEMORY) else _MEMORY
+    _remove_orphans(base, purpose)
+    folder = Path(tempfile.mkdtemp(prefix=f"lading-{purpose}-{os.getpid()}-", dir=base))
     try:
         own(folder, user)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_orphans(base: Path, purpose: str) -> None:
+    """Remove what tests left that were killed; in memory it would stay until the next boot."""
+    for folder in base.glob(f"lading-{purpose}-*-*"):
+        owner = folder.name.split("-")[2]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_room(folder: Path) -> bool:
