@@ -147,7 +147,7 @@ def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_once_loaded(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path / "lading.toml", ""), environ={})
     with pytest.raises(ValidationError):
-        settings.worker.slots = 3  # type: ignore[misc]
+        settings.worker.slots = 3
 
 
 @pytest.mark.parametrize(

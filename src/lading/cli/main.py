@@ -68,6 +68,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
 }
 COMMANDS: Final = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+_COMPLETION: Final = "_LADING_COMPLETE"
 
 
 class Program(click.Group):
@@ -126,9 +127,15 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the program with `arguments` and return its exit status."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
+    if _COMPLETION in os.environ:
+        lading.main(arguments, prog_name="lading", complete_var=_COMPLETION)
     try:
-        status = lading.main(arguments, prog_name="lading", standalone_mode=False)
+        # Not `lading.main`: it has a status of its own for a reader that went away.
+        with lading.make_context("lading", list(arguments)) as context:
+            status = lading.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as wanted:
+        return wanted.exit_code
     except BrokenPipeError:
         # Whoever read our output went away. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
