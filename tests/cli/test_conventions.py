@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -287,6 +288,9 @@ def test_the_generated_pages_speak_of_every_command_status_and_setting() -> None
     for status, meaning in EXIT_STATUSES.items():
         assert f"| {status} | {meaning} |" in page
     assert "`stale_after_s`" in settings_page()
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    assert (docs / "cli.md").read_text() == page
+    assert (docs / "settings.md").read_text() == settings_page()
 
 
 def test_the_program_is_installed_under_its_name() -> None:

@@ -210,7 +210,7 @@ def test_a_taken_port_is_a_clear_refusal(program: Program) -> None:
 
 
 def test_up_sets_a_new_installation_up_and_never_hides_a_store_that_is_gone(
-    bare: Program, upstream: BundlePublisher
+    bare: Program, upstream: BundlePublisher, publish: Publish
 ) -> None:
     bare.config = bare.folder / "lading.toml"
     bare.config.write_text(f'[sources.nas]\nkind = "handover"\nroot = "{upstream.root}"\n')
@@ -218,6 +218,10 @@ def test_up_sets_a_new_installation_up_and_never_hides_a_store_that_is_gone(
         address = address_of(up)
         assert get(f"{address}/ready")[0] == 200
         assert up.end(signal.SIGINT) == 0
+    publish(1)
+    bare.run("scan")
+    bare.run("queue", "--all-ready")
+    bare.run("worker", "--drain")
     store = bare.folder / "lading-data/store"
     store.rename(store.with_name("unmounted"))
     assert bare.run("up", "--port", "0", "--json", status=4).error["code"].startswith("store_")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from sqlalchemy import select
+
 from lading.bootstrap import STORE_NAME
-from lading.db import open_database
-from lading.db.migrate import current_revision, upgrade
+from lading.db import Database, open_database
+from lading.db.migrate import current_revision, head_revision, upgrade
+from lading.library.tables import asset_file
 from lading.settings import Settings
 from lading.storage.addresses import open_store
 
@@ -14,18 +17,26 @@ from lading.storage.addresses import open_store
 def set_up(settings: Settings) -> bool:
     """Make what is missing of a new installation; True when its database had no schema.
 
-    A database that has a schema is not a new installation: then nothing is made. A store folder
-    that is missing there is a mount that is missing, and making an empty one would hide that.
+    An older schema is left to `lading db upgrade`. A store is only made while the library has
+    nothing in it: later, a missing folder is a missing mount, and an empty one would hide that.
     """
     os.makedirs(settings.data_dir, exist_ok=True)
     db = open_database(settings.database.address, pool_size=1)
     try:
-        if current_revision(db) is not None:
-            return False
-        if settings.store.url.startswith("file:"):
-            open_store(STORE_NAME, settings.store.url, {"create": True})
+        revision = current_revision(db)
+        if revision is None or (revision == head_revision() and _holds_nothing(db)):
+            _make_store(settings)
         # Last, so that a set-up which was cut off is done again.
-        upgrade(db)
-        return True
+        return revision is None and upgrade(db)
     finally:
         db.close()
+
+
+def _holds_nothing(db: Database) -> bool:
+    with db.read() as conn:
+        return conn.scalar(select(asset_file.c.id).limit(1)) is None
+
+
+def _make_store(settings: Settings) -> None:
+    if settings.store.url.startswith("file:"):
+        open_store(STORE_NAME, settings.store.url, {"create": True})
