@@ -182,7 +182,7 @@ def test_what_the_upstream_said_is_kept_word_for_word(
     assert len(sources) == 10
     assert set(sources) <= published
     assert len(runs) == 9
-    assert {row.analysis_kind for row in runs} == {"photo.analysis"}
+    assert {row.analysis_kind for row in runs} == {"photo_analysis"}
     assert all(0 < json.loads(row.body)["brightness"] < 1 for row in runs)
 
 
