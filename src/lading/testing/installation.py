@@ -41,11 +41,14 @@ class Installation:
         )
         self.ingest = Ingest(self.parts)
 
-    def drain(self) -> None:
-        """Run a worker in this thread until nothing is left to do."""
-        stop = StopSignal()
-        settings = WorkerSettings(nice=0, ionice="none")
-        Worker(self.db, self.queue, self.ingest.handlers(), settings, stop=stop).run(drain=True)
+    def drain(self, stop: StopSignal | None = None) -> None:
+        """Run a worker in this thread until nothing is left to do, or `stop` is set.
+
+        Retries come soon, so that tests of passing faults need not wait.
+        """
+        settings = WorkerSettings(nice=0, ionice="none", retry_base_s=0.02, retry_max_s=0.1)
+        handlers = self.ingest.handlers()
+        Worker(self.db, self.queue, handlers, settings, stop=stop or StopSignal()).run(drain=True)
 
     def scan(self, source: str | None = None) -> list[int]:
         """Scan one source, or the only one; the ids of new and updated batches."""
