@@ -29,6 +29,7 @@ def test_a_job_queues_up_when_the_last_job_it_waits_for_is_done(bench: Bench) ->
     bench.queue.done(bench.claim())
     assert bench.states(ids) == ["done", "queued", "queued", "waiting"]
     bench.queue.done(bench.claim())
+    assert bench.states(ids) == ["done", "done", "queued", "waiting"]
     assert bench.queue.get(ids[3]).pending_deps == 1
     bench.queue.done(bench.claim())
     assert bench.states(ids) == ["done", "done", "done", "queued"]

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from lading.base.errors import RequestError
 from lading.base.stopping import StopReason
@@ -16,6 +22,17 @@ from lading.jobs.errors import LeaseLost
 from lading.jobs.values import Claim
 from lading.testing.servers_db import Backend, Server, fresh_database
 from tests.jobs.bench import Bench
+
+Wish = tuple[int, list[int], str | None, bool, int]
+"""Priority, jobs to wait for (any numbers; they are wrapped), key, delayed, attempts_max."""
+
+WISHES: st.SearchStrategy[Wish] = st.tuples(
+    st.integers(0, 3),
+    st.lists(st.integers(0, 30), max_size=3),
+    st.sampled_from([None, None, None, "a", "b"]),
+    st.sampled_from([False, False, True]),
+    st.integers(1, 3),
+)
 
 UNFINISHED = {"waiting", "queued", "running", "paused"}
 SPOILED = {"failed", "cancelled"}
@@ -116,16 +133,14 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- what is asked
 
-    @rule(
-        priority=st.integers(0, 3),
-        parents=st.lists(st.integers(0, 30), max_size=3),
-        key=st.sampled_from([None, None, "a", "b"]),
-        delayed=st.booleans(),
-        attempts_max=st.integers(1, 3),
-    )
-    def enqueue(
-        self, priority: int, parents: list[int], key: str | None, delayed: bool, attempts_max: int
-    ) -> None:
+    @initialize(wishes=st.lists(WISHES, min_size=4, max_size=10))
+    def fill(self, wishes: list[Wish]) -> None:
+        for wish in wishes:
+            self.enqueue(wish)
+
+    @rule(wish=WISHES)
+    def enqueue(self, wish: Wish) -> None:
+        priority, parents, key, delayed, attempts_max = wish
         known = sorted(self.jobs)
         wait_for = sorted({known[i % len(known)] for i in parents}) if known else []
         holder = self.holder(key)
@@ -161,6 +176,13 @@ class QueueMachine(RuleBasedStateMachine):
         job.attempt += 1
         assert (claim.job_id, claim.lease, claim.attempt) == (line[0][1], job.lease, job.attempt)
         self.claims.append(claim)
+
+    @rule()
+    def claim_and_finish(self) -> None:
+        before = len(self.claims)
+        self.claim()
+        if len(self.claims) > before:
+            self.finish(len(self.claims) - 1)
 
     @rule(index=st.integers(0, 30))
     def finish(self, index: int) -> None:

@@ -66,6 +66,17 @@ def test_claims_and_duties_walk_an_index_however_many_jobs_have_ended(bench: Ben
     assert due in explain(bench.db, timed)
 
 
+def test_states_are_written_into_statements_because_bound_ones_hide_partial_indexes(
+    bench: Bench,
+) -> None:
+    for condition in (
+        first_in_line(["copy"]).whereclause,
+        rescuer._silent(900),
+        scheduler._timed(),
+    ):
+        assert "import_job.status = '" in str(condition)
+
+
 def test_the_short_way_of_postgresql_walks_the_claim_index_too(bench: Bench) -> None:
     if bench.db.dialect != "postgresql":
         pytest.skip("only PostgreSQL has a short way")

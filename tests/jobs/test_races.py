@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from lading.jobs import claiming, control, finishing, rescuer
 from lading.jobs.errors import JobNotCancellable, JobNotRetryable, LeaseLost
+from lading.jobs.tables import import_job
 from lading.jobs.values import Claim, NewJob
 from tests.jobs.bench import Bench
 
@@ -200,6 +201,8 @@ def test_the_last_two_parents_that_end_at_once_queue_their_child_once(
     one, two = bench.claim(), bench.claim()
     with bench.db.write() as conn:
         finish(conn, one)
+        query = select(import_job.c.status).where(import_job.c.id == child)
+        assert conn.execute(query).scalar() == "waiting"
         late = meanwhile(lambda: bench.queue.done(two))
         bench.wait_until_blocked()
     late.result()
