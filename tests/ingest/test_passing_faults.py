@@ -11,7 +11,10 @@ from sqlalchemy import func, select, text
 from lading.base.steps import Step, observe
 from lading.base.stopping import StopReason, StopSignal
 from lading.db import Database, open_database
+from lading.ingest.importing import import_batch
+from lading.ingest.parts import IMPORT_JOB_KIND
 from lading.ingest.registry import build_source
+from lading.jobs.context import JobContext, JobResult
 from lading.jobs.states import JobState
 from lading.ledger.items import count_outcomes
 from lading.ledger.queries import list_events
@@ -189,14 +192,23 @@ def drop_connections(db: Database) -> None:
 
 
 def test_a_stop_in_the_middle_gives_the_job_back_and_the_attempt_is_not_burned(
-    here: Installation,
+    here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id, job_id = queue(here)
     stop = StopSignal()
+    running: list[JobContext] = []
+
+    def noted(context: JobContext) -> JobResult:
+        running.append(context)
+        return import_batch(here.parts, context)
+
+    monkeypatch.setattr(here.ingest, "handlers", lambda: {IMPORT_JOB_KIND: noted})
 
     def ask(step: Step) -> None:
         if step is Step.ITEM_WRITTEN:
             stop.request(StopReason.SHUTDOWN)
+            # The worker passes it on from another thread; the item in hand waits for that.
+            assert running[0].stop.wait(30)
 
     observe(ask)
     here.drain(stop)

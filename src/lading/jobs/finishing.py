@@ -6,9 +6,10 @@ Every function works in the caller's transaction and raises `LeaseLost` when the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, null, select, update
+from sqlalchemy import Connection, Executable, bindparam, null, select, update
 
 from lading.base.errors import InternalError, LadingError, printable
 from lading.base.progress import Progress
@@ -19,8 +20,8 @@ from lading.jobs.moves import (
     ENDED,
     Move,
     commit_moves,
-    guarded,
     guarded_update,
+    in_state,
     lease_lost,
 )
 from lading.jobs.rules import attempts_used_up
@@ -39,16 +40,34 @@ _ERROR_LENGTH_MAX = 4_000
 
 def guard(conn: Connection, claim: Claim, progress: Progress | None) -> bool:
     """Renew the heartbeat and lock the job; True when an operator asked it to stop (A9, G3)."""
-    values = {"heartbeat_at": now(), **progress_values(progress)}
-    statement = update(import_job).where(guarded(claim)).values(values)
+    values = progress_values(progress)
+    statement = _guard_statement(tuple(values), returning=conn.dialect.update_returning)
+    held = {"held_job": claim.job_id, "held_lease": claim.lease}
+    result = conn.execute(statement, held | {f"new_{name}": v for name, v in values.items()})
     if conn.dialect.update_returning:
-        row = conn.execute(statement.returning(import_job.c.stop_requested)).one_or_none()
+        row = result.one_or_none()
         if row is None:
             raise lease_lost(claim)
         return bool(row.stop_requested)
-    guarded_update(conn, claim, values)
+    if result.rowcount != 1:
+        raise lease_lost(claim)
     asked = select(import_job.c.stop_requested).where(import_job.c.id == claim.job_id)
     return bool(conn.execute(asked).scalar())
+
+
+@cache
+def _guard_statement(columns: tuple[str, ...], *, returning: bool) -> Executable:
+    """Built once: an import runs it for every item. The heartbeat always changes (MariaDB)."""
+    statement = (
+        update(import_job)
+        .where(
+            import_job.c.id == bindparam("held_job"),
+            import_job.c.lease == bindparam("held_lease"),
+            in_state(JobState.RUNNING),
+        )
+        .values(heartbeat_at=now(), **{name: bindparam(f"new_{name}") for name in columns})
+    )
+    return statement.returning(import_job.c.stop_requested) if returning else statement
 
 
 def progress_values(progress: Progress | None) -> dict[str, Any]:

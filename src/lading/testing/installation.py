@@ -46,7 +46,15 @@ class Installation:
 
         Retries come soon, so that tests of passing faults need not wait.
         """
-        settings = WorkerSettings(nice=0, ionice="none", retry_base_s=0.02, retry_max_s=0.1)
+        settings = WorkerSettings(
+            nice=0,
+            ionice="none",
+            retry_base_s=0.02,
+            retry_max_s=0.1,
+            schedule_every_s=0.05,
+            poll_min_s=0.02,
+            poll_max_s=0.05,
+        )
         handlers = self.ingest.handlers()
         Worker(self.db, self.queue, handlers, settings, stop=stop or StopSignal()).run(drain=True)
 
