@@ -25,7 +25,7 @@ from lading.ingest.registry import build_source
 from lading.storage.folder import FolderStore
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.publisher import Publisher
-from lading.testing.servers_db import database_server, fresh_database, url_of
+from lading.testing.servers_db import Backend, database_server, fresh_database, url_of
 from lading.testing.source_suite import counted_statements
 
 SMALL = 1_000
@@ -68,10 +68,10 @@ def measure(url: str, root: Path, store: Path, keep: str) -> dict[str, Any]:
     return report
 
 
-def bench_items(stack: ExitStack, folder: Path, many: int, backend: str, keep: str) -> list[Any]:
+def bench_items(stack: ExitStack, folder: Path, many: int, backend: Backend, keep: str) -> list[Any]:
     """The two sizes one after the other on one server, each on a database of its own."""
-    server = stack.enter_context(database_server(backend, durable=True))  # type: ignore[arg-type]
-    reports = []
+    server = stack.enter_context(database_server(backend, durable=True))
+    reports: list[dict[str, Any]] = []
     for count in (SMALL, many, SMALL):
         place = folder / f"{backend}-{keep}-{count}-{len(reports)}"
         Publisher(place / "nas").publish_many(count)
@@ -95,9 +95,9 @@ def bench_items(stack: ExitStack, folder: Path, many: int, backend: str, keep: s
     return reports
 
 
-def bench_scan(folder: Path, bundles: int) -> dict[str, Any]:
+def bench_scan(folder: Path, bundles: int) -> dict[int, dict[str, float]]:
     """A scan of many unchanged bundles beside one of a hundred."""
-    reports = {}
+    reports: dict[int, dict[str, float]] = {}
     for count in (100, bundles):
         root = folder / f"scan-{count}"
         publisher = Publisher(root / "nas")

@@ -22,40 +22,34 @@ from lading.storage.port import ObjectStore
 from lading.storage.transfer import TransferMeter
 
 
-class BatchRefused(SourceError):
-    """A whole batch cannot be consumed; `reason` says why. Raised by `Source.open_batch`."""
+class Refused(SourceError):
+    """Something that arrived is refused; `reason` says why and what to do next."""
+
+    code = "refused"
+
+    def __init__(
+        self, reason: Reason, *, subject: str, expected: object = None, found: object = None
+    ) -> None:
+        super().__init__(
+            reason.sentence,
+            subject=subject,
+            expected=expected,
+            found=found,
+            next_step=reason.next_step,
+        )
+        self.reason = reason
+
+
+class BatchRefused(Refused):
+    """A whole batch cannot be consumed. Raised by `Source.open_batch`."""
 
     code = "batch_refused"
 
-    def __init__(
-        self, reason: Reason, *, subject: str, expected: object = None, found: object = None
-    ) -> None:
-        super().__init__(
-            reason.sentence,
-            subject=subject,
-            expected=expected,
-            found=found,
-            next_step=reason.next_step,
-        )
-        self.reason = reason
 
-
-class ItemRefused(SourceError):
-    """One item cannot be imported; `reason` says why. Raised by `OpenBatch.fetch` and `write`."""
+class ItemRefused(Refused):
+    """One item cannot be imported. Raised by `OpenBatch.fetch` and `write`."""
 
     code = "item_refused"
-
-    def __init__(
-        self, reason: Reason, *, subject: str, expected: object = None, found: object = None
-    ) -> None:
-        super().__init__(
-            reason.sentence,
-            subject=subject,
-            expected=expected,
-            found=found,
-            next_step=reason.next_step,
-        )
-        self.reason = reason
 
 
 class SourceMissing(SourceError):
