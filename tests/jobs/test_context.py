@@ -77,6 +77,16 @@ def test_reports_from_several_threads_write_heartbeats_and_seldom_an_event(bench
     assert bench.events(context.claim.job_id) == ["job_queued", "job_started", "job_progress"]
 
 
+def test_work_that_commits_all_the_time_tells_its_progress_too(bench: Bench) -> None:
+    """Each commit is a heartbeat, so no report ever writes one; the events have to come anyway."""
+    context = context_for(bench, progress_event_s=3_600)
+    context._event_due_s = 0.0
+    for done in range(5):
+        with context.transaction(Progress(items_done=done, items_total=5)) as conn:
+            conn.execute(text("UPDATE import_job SET batch_id = 42"))
+    assert bench.events(context.claim.job_id) == ["job_queued", "job_started", "job_progress"]
+
+
 def test_a_report_after_the_job_was_taken_over_stops_the_work(bench: Bench) -> None:
     context = context_for(bench, heartbeat_s=0.001)
     bench.silence(context.claim.job_id)

@@ -20,7 +20,6 @@ from sqlalchemy import Connection, update
 from lading.base.errors import LadingError, SourceError, StoreError
 from lading.base.steps import Step, reach
 from lading.base.stopping import Interrupted, StopReason
-from lading.db import DatabaseConflict
 from lading.db.clock import now
 from lading.ingest.import_meter import ImportMeter, ItemMeter
 from lading.ingest.lookahead import fetch_ahead
@@ -54,7 +53,6 @@ from lading.ledger.tables import ingest_batch
 from lading.library.covers import resolve_waiting_covers
 
 CHUNK_ITEMS: Final = 200
-CONFLICT_TRIES_MAX: Final = 8
 OLD_LEASES_MAX: Final = 64
 
 log = structlog.get_logger("lading.import")
@@ -77,8 +75,7 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
     `BatchStale` when nothing may be imported under the old decisions, `StoreError` and
     `SourceMissing` for faults that pass, `LeaseLost` when the job is no longer ours.
     """
-    with context.transaction() as conn:
-        batch = _begin(conn, context)
+    batch = context.run(lambda conn: _begin(conn, context))
     reach(Step.BATCH_IMPORTING)
     job_id, lease = context.claim.job_id, context.claim.lease
     for old in range(max(1, lease - OLD_LEASES_MAX), lease):
@@ -323,15 +320,7 @@ class _Run:
 
     def _commit(self, work: Callable[[Connection], None]) -> None:
         """Run `work` in a guarded transaction, again from its start when it met a deadlock."""
-        for attempt in range(1, CONFLICT_TRIES_MAX + 1):
-            try:
-                with self.context.transaction(self.meter.progress()) as conn:
-                    work(conn)
-            except DatabaseConflict:
-                if attempt == CONFLICT_TRIES_MAX:
-                    raise
-            else:
-                return
+        self.context.run(work, self.meter.progress())
 
     def _require_all_seen(self, seen: int) -> None:
         if seen != self.batch.items_total:

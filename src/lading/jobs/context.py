@@ -110,7 +110,8 @@ class JobContext:
                 with self._queue.db.write() as conn:
                     self._guard(conn)
                     yield conn
-                self._confirmed()
+                    with_event = self._append_progress_when_due(conn)
+                self._confirmed(with_event)
             finally:
                 self._writer = None
 
@@ -138,23 +139,19 @@ class JobContext:
         if self._writing.acquire(blocking=False):
             try:
                 if time.monotonic() >= self._beat_due_s:
-                    self._beat(progress)
+                    self._beat()
             finally:
                 self._writing.release()
 
-    def _beat(self, progress: Progress) -> None:
-        with_event = time.monotonic() >= self._event_due_s
+    def _beat(self) -> None:
         try:
             with self._queue.db.write() as conn:
                 self._guard(conn)
-                if with_event:
-                    self._append_progress(conn, progress)
+                with_event = self._append_progress_when_due(conn)
         except (DatabaseUnavailable, DatabaseConflict) as error:
             self._not_confirmed(error)
             return
-        self._confirmed()
-        if with_event:
-            self._event_due_s = time.monotonic() + self._settings.progress_event_s
+        self._confirmed(with_event)
 
     def _guard(self, conn: Connection) -> None:
         try:
@@ -164,8 +161,10 @@ class JobContext:
             self.stop.request(StopReason.LEASE_LOST)
             raise
 
-    def _confirmed(self) -> None:
+    def _confirmed(self, with_event: bool) -> None:
         self._confirmed_s = time.monotonic()
+        if with_event:
+            self._event_due_s = self._confirmed_s + self._settings.progress_event_s
         self._beat_due_s = self._confirmed_s + self._settings.heartbeat_s
 
     def _not_confirmed(self, error: Exception) -> None:
@@ -180,7 +179,11 @@ class JobContext:
             ) from error
         self._beat_due_s = at_s + self._settings.heartbeat_s / 5
 
-    def _append_progress(self, conn: Connection, progress: Progress) -> None:
+    def _append_progress_when_due(self, conn: Connection) -> bool:
+        """Last in a transaction: the ledger stays locked from here to the commit."""
+        progress = self._latest
+        if progress is None or time.monotonic() < self._event_due_s:
+            return False
         append(
             conn,
             JobProgress(
@@ -194,6 +197,7 @@ class JobContext:
             batch_id=self.claim.batch_id,
             job_id=self.claim.job_id,
         )
+        return True
 
 
 _CONFLICTS_MAX = 7
