@@ -29,7 +29,13 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
+import asyncpg
+import procrastinate
 import psycopg
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+from pgqueuer.types import QueueExecutionMode
 from sqlalchemy import make_url
 
 from lading.base.stopping import StopSignal
@@ -39,6 +45,7 @@ from lading.jobs.context import JobContext, JobResult
 from lading.jobs.queue import Queue
 from lading.jobs.settings import WorkerSettings
 from lading.jobs.worker import Worker
+from lading.testing.servers_db import Server, database_server, unique_name
 
 VARIANTS = ("raw", "lading", "procrastinate", "pgqueuer")
 
@@ -81,10 +88,6 @@ def prepare_procrastinate(url: str) -> None:
 
 def prepare_pgqueuer(url: str) -> None:
     async def install() -> None:
-        import asyncpg
-        from pgqueuer.db import AsyncpgDriver
-        from pgqueuer.queries import Queries
-
         connection = await asyncpg.connect(libpq(url))
         await Queries(AsyncpgDriver(connection)).install()
         await connection.close()
@@ -93,8 +96,6 @@ def prepare_pgqueuer(url: str) -> None:
 
 
 def procrastinate_app(url: str) -> Any:
-    import procrastinate
-
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=libpq(url)))
 
     @app.task(name="noop", queue="bench")
@@ -122,10 +123,6 @@ def fill_procrastinate(url: str, jobs: int) -> None:
 
 def fill_pgqueuer(url: str, jobs: int) -> None:
     async def fill() -> None:
-        import asyncpg
-        from pgqueuer.db import AsyncpgDriver
-        from pgqueuer.queries import Queries
-
         connection = await asyncpg.connect(libpq(url))
         await Queries(AsyncpgDriver(connection)).enqueue(
             ["noop"] * jobs, [None] * jobs, [n % 5 for n in range(jobs)]
@@ -184,12 +181,6 @@ def work_procrastinate(url: str, start: Callable[[], None]) -> int:
 
 def work_pgqueuer(url: str, start: Callable[[], None]) -> int:
     async def work() -> int:
-        import asyncpg
-        from pgqueuer.db import AsyncpgDriver
-        from pgqueuer.qm import QueueManager
-        from pgqueuer.queries import Queries
-        from pgqueuer.types import QueueExecutionMode
-
         connection = await asyncpg.connect(libpq(url))
         manager = QueueManager(Queries(AsyncpgDriver(connection)))
         done = 0
@@ -265,13 +256,13 @@ def measure(variant: str, url: str, jobs: int, processes: int) -> float:
         row = connection.execute(LEFT[variant]).fetchone()
     if row != (0,):
         raise RuntimeError(f"{variant} left jobs behind: {row}")
-    return jobs / (max(end for _, end in times) - min(begin for begin, _ in times))
+    elapsed_s: float = max(end for _, end in times) - min(begin for begin, _ in times)
+    return jobs / elapsed_s
 
 
 @contextmanager
 def databases(url: str | None) -> Iterator[dict[str, str]]:
     """An own database for each variant, on the server given or on a private one."""
-    from lading.testing.servers_db import Server, database_server, unique_name
 
     @contextmanager
     def server() -> Iterator[Server]:

@@ -155,13 +155,17 @@ class Slot:
         if self._stop.is_set():
             self.interrupt()
         context = JobContext(self._queue, claim, job_stop, self._settings)
-        log = _log.bind(job_id=claim.job_id, kind=claim.kind, lease=claim.lease)
         try:
             ended = self._end(context, self._handle(context))
         finally:
             self._job_stop = None
         if ended is Ended.LOST:
-            log.warning("job yielded", why="its lease was lost, or its end could not be written")
+            _log.warning(
+                "job yielded",
+                job_id=claim.job_id,
+                lease=claim.lease,
+                why="its lease was lost, or its end could not be written",
+            )
         self._count(ended)
 
     def _handle(self, context: JobContext) -> _Ending:
