@@ -23,6 +23,8 @@ from lading.cli import main
 
 PROGRAM = Path(sys.executable).with_name("lading")
 WAIT_S = 60
+STAYING = ("serve", "up")
+"""Refused in most tests; where one is not, by mistake, it must not stay in our own process."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Program:
 
         Starting a process costs a second on a busy machine; most tests run a dozen commands.
         """
+        if arguments[0] in STAYING:
+            return self.run_apart(*arguments, status=status)
         out, err = io.StringIO(), io.StringIO()
         with (
             _environment(self.environment()),

@@ -116,6 +116,11 @@ def test_a_misspelt_setting_is_refused_with_a_suggestion(tmp_path: Path) -> None
     )
 
 
+def test_a_variable_whose_first_part_is_misspelt_is_refused_too(tmp_path: Path) -> None:
+    told = problems(write(tmp_path / "lading.toml", ""), LADING_DATABSE__URL="sqlite:///x")
+    assert "did you mean database?" in told[0]
+
+
 def test_variables_that_a_platform_made_up_are_let_be(tmp_path: Path) -> None:
     file = write(tmp_path / "lading.toml", "")
     environ = {"LADING_PORT": "tcp://10.0.0.1:80", "LADING_SERVICE_HOST": "10.0.0.1"}
