@@ -68,7 +68,9 @@ def measure(url: str, root: Path, store: Path, keep: str) -> dict[str, Any]:
     return report
 
 
-def bench_items(stack: ExitStack, folder: Path, many: int, backend: Backend, keep: str) -> list[Any]:
+def bench_items(
+    stack: ExitStack, folder: Path, many: int, backend: Backend, keep: str
+) -> list[dict[str, Any]]:
     """The two sizes one after the other on one server, each on a database of its own."""
     server = stack.enter_context(database_server(backend, durable=True))
     reports: list[dict[str, Any]] = []

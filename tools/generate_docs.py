@@ -26,6 +26,7 @@ from lading.base.errors import (
     StoreError,
     all_error_classes,
 )
+from lading.cli.reference import cli_page, settings_page
 from lading.ingest.source import SourceDefinition
 from lading.jobs.states import FINAL_JOB_STATES, JOB_TRANSITIONS, JobState
 from lading.ledger.events import event_kinds
@@ -204,6 +205,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "errors.md": errors_page,
     "reasons.md": reasons_page,
     "events.md": events_page,
+    "cli.md": cli_page,
+    "settings.md": settings_page,
 }
 
 

@@ -21,6 +21,12 @@ from lading.base.errors import MissingExtra, RequestError
 from lading.db.errors import DatabaseConflict, DatabaseUnusable, translated
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 30_000
+UNANSWERED_MAX_S: Final = 60
+"""PostgreSQL connections whose peer takes no bytes for so long are given up."""
+
+SILENT_MAX_S: Final = 300
+"""MariaDB connections give up a statement that is not answered for so long."""
+
 MARIADB_VERSION_MIN: Final = (10, 6)
 TRANSACTION_TRIES_MAX: Final = 8
 
@@ -132,10 +138,16 @@ def _create(url: URL, dialect: str, pool_size: int) -> Engine:
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
+            "tcp_user_timeout": UNANSWERED_MAX_S * 1000,
         }
     else:
         options["isolation_level"] = "READ COMMITTED"
-        options["connect_args"] = {"charset": "utf8mb4", "connect_timeout": 10}
+        options["connect_args"] = {
+            "charset": "utf8mb4",
+            "connect_timeout": 10,
+            "read_timeout": SILENT_MAX_S,
+            "write_timeout": SILENT_MAX_S,
+        }
     if not (dialect == "sqlite" and url.database in {None, "", ":memory:"}):
         options |= {"pool_size": pool_size, "max_overflow": 10}
     return create_engine(url, **options)

@@ -19,7 +19,7 @@ from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IngestParts
-from lading.ingest.rules import DUPLICATE_ITEM, state_after_preflight
+from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, state_after_preflight
 from lading.ingest.source import BatchRef, BatchRefused, Decided, Item, OpenBatch, SourceMissing
 from lading.ledger import chain
 from lading.ledger.batches import Batch, BatchOvertaken, as_json, get_batch, move
@@ -213,7 +213,7 @@ def _pass(
     conn: Connection, batch: Batch, opened: OpenBatch, tally: _Tally, actor: str
 ) -> PreflightReport:
     state = state_after_preflight(tally.items, tally.rejected)
-    reason = "all_rejected" if state is BatchState.PREFLIGHT_FAILED else None
+    reason = ALL_REJECTED.code if state is BatchState.PREFLIGHT_FAILED else None
     _guard(
         conn,
         batch,

@@ -30,6 +30,11 @@ WITHDRAWN: Final = Reason(
     "The upstream took the bundle away before it was imported.",
     "Nothing, if that was meant; otherwise ask the upstream to publish it again.",
 )
+ALL_REJECTED: Final = Reason(
+    "all_rejected",
+    "Every item of the batch was rejected; nothing of it can be imported.",
+    "See why with `lading batch`; the upstream has to publish it again.",
+)
 STORE_FAULT: Final = Reason(
     "store_fault",
     "The store or the database failed too often while the batch was imported.",
@@ -41,7 +46,7 @@ INTERNAL_FAULT: Final = Reason(
     "Report it with the worker's log, then queue the batch again.",
 )
 ENGINE_REASONS: Final = reason_table(
-    (DUPLICATE_ITEM, PREFLIGHT_STALE, WITHDRAWN, STORE_FAULT, INTERNAL_FAULT)
+    (DUPLICATE_ITEM, PREFLIGHT_STALE, WITHDRAWN, ALL_REJECTED, STORE_FAULT, INTERNAL_FAULT)
 )
 """Reasons the engine itself gives, for every kind of source."""
 

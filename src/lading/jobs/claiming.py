@@ -7,6 +7,7 @@ excludes other claims, elsewhere SKIP LOCKED lets them pass. PostgreSQL has a sh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ from sqlalchemy import Connection, Select, false, func, select, update
 
 from lading.db import Database
 from lading.db.clock import now
-from lading.jobs.enqueueing import decode_params
 from lading.jobs.moves import in_state
 from lading.jobs.states import JobState
 from lading.jobs.tables import import_job, queue_control
@@ -71,7 +71,7 @@ def _claim(conn: Connection, worker: str, kinds: Sequence[str] | None) -> Claim 
         attempt=row.attempt + 1,
         attempts_max=row.attempts_max,
         kind=row.kind,
-        params=decode_params(row.params)[0],
+        params=json.loads(row.params),
         batch_id=row.batch_id,
         worker=worker,
     )

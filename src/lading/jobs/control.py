@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, exc, insert, null, select, update
 from lading.db.clock import now
 from lading.jobs.claiming import LANE
 from lading.jobs.dependencies import chunks, lock_jobs, spread_failure
-from lading.jobs.enqueueing import decode_params
 from lading.jobs.errors import (
     JobMissing,
     JobNotCancellable,
@@ -202,7 +201,7 @@ def _parents(conn: Connection, ids: list[int]) -> dict[int, list[int]]:
 
 
 def _revive(conn: Connection, row: Row[Any], state: JobState, pending_deps: int) -> None:
-    key = decode_params(row.params)[1]
+    key = row.own_key
     if key is not None:
         holder = conn.execute(
             select(import_job.c.id).where(import_job.c.active_key == key)

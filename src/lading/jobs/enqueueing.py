@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, exc, insert, select
@@ -20,8 +20,6 @@ from lading.ledger.chain import Entry
 from lading.ledger.events import JobFailed, JobQueued
 
 PARAMS_BYTES_MAX: Final = 65_536
-KEY_IN_PARAMS: Final = "$active_key"
-"""Where a job remembers its active key after it ended, so that a retry takes it again."""
 
 _KIND_LENGTH_MAX: Final = 64
 _KEY_LENGTH_MAX: Final = 190
@@ -62,20 +60,10 @@ def enqueue(
     return enqueued, moves, entries
 
 
-def decode_params(text: str) -> tuple[Mapping[str, Any], str | None]:
-    """A job's parameters and the active key it was made with, from what is stored."""
-    params: dict[str, Any] = json.loads(text)
-    key = params.pop(KEY_IN_PARAMS, None)
-    return params, key
-
-
 def _encode(job: NewJob) -> str:
     _check(job)
-    params = dict(job.params)
-    if job.active_key is not None:
-        params[KEY_IN_PARAMS] = job.active_key
     try:
-        text = json.dumps(params, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(dict(job.params), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BadJob(f"the job's params are not plain JSON: {error}", subject=job.kind) from error
     if len(text) > PARAMS_BYTES_MAX:
@@ -102,8 +90,6 @@ def _check(job: NewJob) -> None:
         raise BadJob("attempts_max must be positive and delay_s not negative", subject=job.kind)
     if job.active_key is not None and not 0 < len(job.active_key) <= _KEY_LENGTH_MAX:
         raise BadJob("the job's active key is empty or too long", subject=job.kind)
-    if KEY_IN_PARAMS in job.params:
-        raise BadJob(f"{KEY_IN_PARAMS} is not a name for a parameter", subject=job.kind)
 
 
 def _row(job: NewJob, params: str, placing: Placing) -> dict[str, Any]:
@@ -122,6 +108,7 @@ def _row(job: NewJob, params: str, placing: Placing) -> dict[str, Any]:
         "queued_at": now() if placing.state is JobState.QUEUED else None,
         "finished_at": now() if failed else None,
         "active_key": None if failed else job.active_key,
+        "own_key": job.active_key,
         "failed_by": placing.failed_by,
         "error": None if placing.failed_by is None else dependency_error(placing.failed_by),
         "error_code": DependencyFailed.code if failed else None,

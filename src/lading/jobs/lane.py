@@ -17,7 +17,6 @@ from sqlalchemy import exc
 from lading.db import Database
 from lading.db.errors import translated
 from lading.jobs.claiming import LANE
-from lading.jobs.enqueueing import decode_params
 from lading.jobs.values import Claim
 from lading.ledger.chain import postgresql_append_sql
 from lading.ledger.events import JobDone, JobStarted
@@ -98,7 +97,7 @@ class Lane:
             attempt=attempt,
             attempts_max=attempts_max,
             kind=kind,
-            params=decode_params(params)[0],
+            params=json.loads(params),
             batch_id=batch_id,
             worker=worker,
             row_version=row_version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,6 @@ from lading.base.progress import Progress
 from lading.db.clock import now
 from lading.db.keyset import Key, fetch_page
 from lading.jobs.claiming import LANE
-from lading.jobs.enqueueing import decode_params
 from lading.jobs.errors import JobMissing
 from lading.jobs.moves import in_state
 from lading.jobs.states import JobState
@@ -123,11 +123,10 @@ def pending_work(conn: Connection, kinds: Sequence[str]) -> bool:
 
 def job_row(row: Row[Any]) -> JobRow:
     """A job from its database row."""
-    params, _ = decode_params(row.params)
     return JobRow(
         id=row.id,
         kind=row.kind,
-        params=params,
+        params=json.loads(row.params),
         batch_id=row.batch_id,
         status=JobState(row.status),
         priority=row.priority,

@@ -51,8 +51,10 @@ import_job = table(
     Column("error", LongText),
     Column("error_code", Code),
     Column("failed_by", BigInteger),  # the job whose failure failed this one
-    # Idempotent enqueue: set while the job is unfinished, null afterwards.
+    # Idempotent enqueue: set while the job is unfinished, null afterwards; `own_key` is what it
+    # is set to again when the job is retried.
     Column("active_key", Name),
+    Column("own_key", Name),
     UniqueConstraint("active_key"),
     Index("ix_import_job_batch", "batch_id", "id"),
     Index("ix_import_job_finished", "finished_at"),

@@ -166,6 +166,7 @@ def _create_queue() -> None:
         sa.Column("error_code", Code),
         sa.Column("failed_by", sa.BigInteger()),
         sa.Column("active_key", Name),
+        sa.Column("own_key", Name),
         _unique("import_job", "active_key"),
         postgresql_with={"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.01},
     )
