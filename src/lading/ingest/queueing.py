@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from lading.base.errors import LadingError
+from lading.base.errors import LadingError, StoreError
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IMPORT_JOB_KIND, IngestParts
@@ -61,6 +61,8 @@ def queue_batches(
 ) -> list[QueueResult]:
     """Queue any number of batches, in the order given; one that cannot be queued stops no other.
 
+    Raises `StoreError` when the database is away; what is queued by then stays queued.
+
     With `plan`, a batch is queued only as the plan says. `dry_run` preflights and says what would
     be queued. A batch that a job has already is skipped.
     """
@@ -72,8 +74,8 @@ def queue_batches(
         try:
             result = _queue_one(request, batch_id)
         except LadingError as error:
-            if error.transient:
-                raise
+            if isinstance(error, StoreError) and error.transient:
+                raise  # the database is away: no other batch will fare better
             result = QueueResult(
                 batch_id,
                 error.subject or str(batch_id),
