@@ -43,7 +43,7 @@ def test_a_server_ends_with_the_process_that_started_it_even_when_that_is_killed
     )
     assert starter.stdout is not None
     pids = [int(pid) for pid in starter.stdout.readline().split()]
-    processes = [psutil.Process(pid) for pid in pids]
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     assert any(backend[:5] in p.name() or "maria" in p.name() for p in processes)
     starter.send_signal(signal.SIGKILL)
     starter.communicate(timeout=30)

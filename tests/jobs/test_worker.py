@@ -224,9 +224,8 @@ def test_an_idle_worker_is_woken_by_a_new_job(bench: Bench) -> None:
         assert worker.id.count("/") == 2
 
 
+@pytest.mark.parametrize("backend", ["postgresql"])  # the one that notifies
 def test_an_idle_worker_listens_again_after_its_connection_was_cut(bench: Bench) -> None:
-    if bench.db.dialect != "postgresql":
-        pytest.skip("only PostgreSQL notifies")
     woken = threading.Event()
 
     def copy(_context: JobContext) -> JobResult:
@@ -257,9 +256,8 @@ def _listening(bench: Bench) -> int:
         return int(count.scalar_one())
 
 
+@pytest.mark.parametrize("backend", ["postgresql", "mariadb"])  # where one can be cut
 def test_a_worker_whose_connections_are_cut_at_the_finish_goes_on(bench: Bench) -> None:
-    if bench.db.dialect == "sqlite":
-        pytest.skip("there is no connection to cut")
     ids = bench.put(NewJob("copy"), NewJob("copy"))
     cut = threading.Event()
 
