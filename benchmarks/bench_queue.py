@@ -95,12 +95,12 @@ def prepare_pgqueuer(url: str) -> None:
     asyncio.run(install())
 
 
-def procrastinate_app(url: str) -> Any:
+def procrastinate_app(url: str, note: Callable[[], None] = lambda: None) -> Any:
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=libpq(url)))
 
     @app.task(name="noop", queue="bench")
     async def noop() -> None:
-        return None
+        note()
 
     return app
 
@@ -132,11 +132,14 @@ def fill_pgqueuer(url: str, jobs: int) -> None:
     asyncio.run(fill())
 
 
-# -- working it off; each calls `start` when it is ready and returns when nothing is left
+# -- working it off; each calls `start` when it is ready, `note` for every job, and returns when
+# nothing is left. Jobs are counted from the first to the last `note`, so that neither the start
+# of a worker nor its look whether all is done counts for or against anyone.
+
+Note = Callable[[], None]
 
 
-def work_raw(url: str, start: Callable[[], None]) -> int:
-    done = 0
+def work_raw(url: str, start: Note, note: Note) -> None:
     with psycopg.connect(libpq(url), autocommit=True) as connection:
         cursor = connection.cursor()
         start()
@@ -144,13 +147,14 @@ def work_raw(url: str, start: Callable[[], None]) -> int:
             cursor.execute(RAW_CLAIM, {"worker": "raw"}, prepare=True)
             row = cursor.fetchone()
             if row is None:
-                return done
+                return
+            note()
             cursor.execute(RAW_DONE, {"id": row[0]}, prepare=True)
-            done += 1
 
 
-def work_lading(url: str, start: Callable[[], None]) -> int:
+def work_lading(url: str, start: Note, note: Note) -> None:
     def noop(_context: JobContext) -> JobResult:
+        note()
         return JobResult()
 
     database = open_database(url)
@@ -158,14 +162,13 @@ def work_lading(url: str, start: Callable[[], None]) -> int:
     worker = Worker(database, Queue(database), {"noop": noop}, settings, stop=StopSignal())
     with database.read():
         start()
-    report = worker.run(drain=True)
+    worker.run(drain=True)
     database.close()
-    return report.done
 
 
-def work_procrastinate(url: str, start: Callable[[], None]) -> int:
+def work_procrastinate(url: str, start: Note, note: Note) -> None:
     async def work() -> None:
-        async with procrastinate_app(url).open_async() as app:
+        async with procrastinate_app(url, note).open_async() as app:
             start()
             await app.run_worker_async(
                 queues=["bench"],
@@ -176,26 +179,22 @@ def work_procrastinate(url: str, start: Callable[[], None]) -> int:
             )
 
     asyncio.run(work())
-    return 0
 
 
-def work_pgqueuer(url: str, start: Callable[[], None]) -> int:
-    async def work() -> int:
+def work_pgqueuer(url: str, start: Note, note: Note) -> None:
+    async def work() -> None:
         connection = await asyncpg.connect(libpq(url))
         manager = QueueManager(Queries(AsyncpgDriver(connection)))
-        done = 0
 
         @manager.entrypoint("noop")
         async def noop(_job: object) -> None:
-            nonlocal done
-            done += 1
+            note()
 
         start()
         await manager.run(batch_size=1, mode=QueueExecutionMode.drain)
         await connection.close()
-        return done
 
-    return asyncio.run(work())
+    asyncio.run(work())
 
 
 PREPARE = {
@@ -210,7 +209,7 @@ FILLERS = {
     "procrastinate": fill_procrastinate,
     "pgqueuer": fill_pgqueuer,
 }
-WORK: dict[str, Callable[[str, Callable[[], None]], int]] = {
+WORK: dict[str, Callable[[str, Note, Note], None]] = {
     "raw": work_raw,
     "lading": work_lading,
     "procrastinate": work_procrastinate,
@@ -225,18 +224,22 @@ LEFT = {
 
 
 def child(variant: str, url: str, barrier: Barrier, spans: Any) -> None:
-    """One worker process; puts its (start, end) on the queue `spans`."""
+    """One worker process; puts when it had its first and its last job on the queue `spans`."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    started = 0.0
+    times: list[float] = []
+
+    def note() -> None:
+        now_s = time.monotonic()
+        times[1:] = [now_s] if times else []
+        if not times:
+            times.append(now_s)
 
     def start() -> None:
-        nonlocal started
         barrier.wait()
-        started = time.monotonic()
 
-    WORK[variant](url, start)
-    spans.put((started, time.monotonic()))
+    WORK[variant](url, start, note)
+    spans.put(times)
 
 
 def measure(variant: str, url: str, jobs: int, processes: int) -> float:
@@ -249,15 +252,15 @@ def measure(variant: str, url: str, jobs: int, processes: int) -> float:
     ]
     for process in children:
         process.start()
-    times = [spans.get(timeout=600) for _ in children]
+    times = [moment_s for _ in children for moment_s in spans.get(timeout=600)]
     for process in children:
         process.join()
     with psycopg.connect(libpq(url)) as connection:
         row = connection.execute(LEFT[variant]).fetchone()
     if row != (0,):
         raise RuntimeError(f"{variant} left jobs behind: {row}")
-    elapsed_s: float = max(end for _, end in times) - min(begin for begin, _ in times)
-    return jobs / elapsed_s
+    elapsed_s: float = max(times) - min(times)
+    return (jobs - 1) / elapsed_s
 
 
 @contextmanager
