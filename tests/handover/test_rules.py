@@ -137,7 +137,10 @@ def test_a_sentinel_is_empty_or_holds_the_manifests_hash(sentinel: bytes, good: 
         ("derivative", "blurred", False),
         ("derivative", "vivid_blurred", False),
         ("derivative", "vivid-blurred", False),
+        ("derivative", "Vivid Blurred", False),
         ("derivative", "unblurred", True),
+        ("library_cover", "frosted", False),
+        ("original", "blurred", True),
         ("original", None, True),
         ("source_data", None, True),
     ],
@@ -145,6 +148,23 @@ def test_a_sentinel_is_empty_or_holds_the_manifests_hash(sentinel: bytes, good: 
 def test_some_derivatives_are_never_kept(role: str, variant: str | None, kept: bool) -> None:
     entry = FileEntry("a/x.webp", "x.webp", role, variant, 1, SHA, None)
     assert is_kept(entry) == kept
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "kept"),
+    [
+        ("derivative", "derivatives/Frosted.webp", False),
+        ("derivative", "derivatives/vivid_blurred.large.webp", False),
+        ("derivative", "derivatives/frosted/large.webp", False),
+        ("derivative", "derivatives/large.webp", True),
+        ("original", "blurred/blurred.jpg", True),
+        ("hls", "hls/frosted/0.ts", True),
+    ],
+)
+def test_a_derivative_without_a_variant_is_judged_by_its_path(
+    role: str, name: str, kept: bool
+) -> None:
+    assert is_kept(FileEntry(f"a/{name}", name, role, None, 1, SHA, None)) == kept
 
 
 @pytest.mark.parametrize(

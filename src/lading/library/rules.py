@@ -29,6 +29,7 @@ WITHHELD_VARIANTS: Final = frozenset({"frosted", "blurred", "vivid_blurred"})
 """Derivatives that are never stored (A16)."""
 
 COVER_ROLE: Final = "cover"
+ORIGINAL_ROLE: Final = "original"
 CODE_LENGTH_MAX: Final = 64
 NAME_LENGTH_MAX: Final = 190
 DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024 - 1
@@ -185,10 +186,16 @@ def runs(positions: Sequence[int]) -> list[tuple[int, int]]:
 def is_withheld(role: str, variant: str | None, path: str) -> bool:
     """Whether this derivative must never be stored (A16), however its variant is spelled.
 
-    A derivative that names no variant is judged by its file name.
+    A derivative that names no variant is judged by its path: by its folders, and by its file name
+    up to the first dot. What an asset was made as is no derivative, whatever it is called.
     """
+    if role == ORIGINAL_ROLE:
+        return False
     if variant is None and role == "derivative":
-        variant = path.rpartition("/")[2].partition(".")[0]
+        *folders, name = path.split("/")
+        return any(
+            _spelled(part) in WITHHELD_VARIANTS for part in (*folders, name.partition(".")[0])
+        )
     return variant is not None and _spelled(variant) in WITHHELD_VARIANTS
 
 

@@ -89,17 +89,20 @@ def check_path(value: object, field: str) -> str:
     return value
 
 
-def name_of(fields: Mapping[str, Any], field: str) -> str:
+def name_of(
+    fields: Mapping[str, Any], field: str, *, chars_max: int = NAME_CHARS_MAX, where: str = ""
+) -> str:
     """A key from outside: not empty, on one line, and short enough for an index."""
     value = fields.get(field)
     if (
         not isinstance(value, str)
         or not value.strip()
-        or len(value) > NAME_CHARS_MAX
+        or len(value) > chars_max
         or _CONTROL.search(value)
         or _UNSTORABLE.search(value)
     ):
-        raise Misshapen(field, f"1 to {NAME_CHARS_MAX} printable characters", value)
+        name = f"{where}.{field}" if where else field
+        raise Misshapen(name, f"1 to {chars_max} printable characters", value)
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from lading.base.identifiers import parse_content_hash
 from lading.sources.handover.fields import (
+    CODE_CHARS_MAX,
     NAME_CHARS_MAX,
     PATH_BYTES_MAX,
     TITLE_CHARS_MAX,
@@ -267,7 +268,9 @@ def _file(fields: dict[str, Any], where: str, folder: str) -> FileEntry:
     sha256 = parse_content_hash(fields.get("sha256"))
     if sha256 is None:
         raise Misshapen(f"{where}.sha256", "64 hex digits", fields.get("sha256"))
-    variant = word_of(fields, "variant", where=where)
+    variant = None
+    if fields.get("variant") is not None:
+        variant = name_of(fields, "variant", chars_max=CODE_CHARS_MAX, where=where)
     name = check_path(fields.get("path"), f"{where}.path")
     path = folder + name
     if len(path.encode()) > PATH_BYTES_MAX:
