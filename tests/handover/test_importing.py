@@ -237,6 +237,7 @@ def test_a_container_update_leaves_what_it_does_not_mention(
 def test_a_cover_on_its_way_is_noted_and_no_hindrance(publisher: Publisher, desk: Desk) -> None:
     bundle = publisher.bundle("gallery")
     member = bundle.photo("one", cover_hash=f"sha256:{'3' * 64}")
+    bundle.photo("two", cover_hash=f"sha256:{member}")
     bundle.gallery("spring", [member], cover_hash=f"sha256:{'4' * 64}")
     bundle.gallery("summer", [member], cover_hash=f"sha256:{member}")
     taken = desk.take_in(bundle.publish().sync_id)
@@ -244,8 +245,9 @@ def test_a_cover_on_its_way_is_noted_and_no_hindrance(publisher: Publisher, desk
     noted = {key: dict(decided.detail) for key, decided in taken.decided.items()}
     assert noted == {
         "p-one": {"cover_awaited": f"sha256:{'3' * 64}"},
-        "c-spring": {"cover_awaited": f"sha256:{'4' * 64}"},
-        "c-summer": {},
+        "p-two": {},
+        "c-spring": {"container_key": "spring", "cover_awaited": f"sha256:{'4' * 64}"},
+        "c-summer": {"container_key": "summer"},
     }
 
 

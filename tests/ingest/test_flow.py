@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from lading.db import Database
 from lading.ingest.plan import BadPlan, NotPreflighted, Plan
@@ -20,7 +20,8 @@ from lading.ledger.items import count_outcomes
 from lading.ledger.queries import list_events, list_items
 from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item
-from lading.library.tables import asset
+from lading.library.containers import ContainerRef, list_members
+from lading.library.tables import asset, asset_gallery, asset_gallery_item
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.publisher import Published, Publisher
 from tests.ingest.upstreams import Upstream
@@ -61,6 +62,9 @@ def test_everything_a_handover_can_bring_is_taken_in_and_accounted_for(
             for batch_id in ids
             for item in list_items(conn, here.batch(batch_id), outcomes=[Outcome.FAILED])[0]
         ]
+        places = list_members(conn, ContainerRef("gallery", "spring")).members
+    # The one that failed keeps its place in the gallery.
+    assert [place.awaited for place in places] == [False, True]
     (spoiled,) = failed
     assert spoiled.reason == "hash_mismatch"
     assert spoiled.decision == "failed"
@@ -259,3 +263,15 @@ def test_verify_names_what_is_missing_altered_or_owned_by_nobody(
     whole = verify_library(here.parts, level=VerifyLevel.SHA256, orphan_age_min_s=0)
     assert sorted(p.kind for p in whole.problems) == ["hash_mismatch", "object_missing", "orphan"]
     assert whole.orphans_total == 1
+
+
+def test_verify_names_a_container_that_is_no_longer_in_the_library(
+    database: Database, upstream: Upstream, install: Install
+) -> None:
+    here = install(database, upstream.root)
+    ids = here.take_in()
+    with database.write() as conn:
+        conn.execute(delete(asset_gallery_item))
+        conn.execute(delete(asset_gallery))
+    problems = [p for i in ids for p in here.ingest.verify(i, actor=ACTOR).problems]
+    assert [(p.kind, p.subject) for p in problems] == [("container_missing", "gallery spring")]

@@ -22,6 +22,7 @@ class HandoverBench(SourceBench):
         self.root = root
         self.publisher = Publisher(root)
         self.published: dict[str, Published] = {}
+        self.withdrawn: dict[str, bytes] = {}
         self.source = build_source("handover", "bench", {"root": str(root), "keep": keep})
 
     def publish(self, items: int) -> str:
@@ -33,10 +34,15 @@ class HandoverBench(SourceBench):
         return published.sync_id
 
     def change(self, key: str) -> None:
-        self.publisher.replace_manifest(self.published[key])
+        published = self.published[key]
+        if key in self.withdrawn:
+            published.manifest.write_bytes(self.withdrawn.pop(key))
+        self.publisher.replace_manifest(published)
 
     def withdraw(self, key: str) -> None:
-        self.publisher.withdraw(self.published[key])
+        published = self.published[key]
+        self.withdrawn[key] = published.manifest.read_bytes()
+        self.publisher.withdraw(published)
 
     def break_one_item(self, key: str) -> None:
         path = min(self.root.glob("assets/*/*/original/*"))

@@ -18,18 +18,22 @@ class Upstream:
 
 
 def publish_everything(root: Path) -> Upstream:
-    """Photos with derivatives and documents, a video with HLS, a gallery with a cover, a fault."""
+    """Photos with derivatives and documents, a video with HLS, a gallery with a cover, a fault.
+
+    The gallery has members of its own bundle only: all bundles are queued before any is imported.
+    """
     upstream = Publisher(root, seed=7)
     first = upstream.bundle("asset")
-    photos = [first.photo(name, cover=name == "one") for name in ("one", "two")]
+    for name in ("one", "two"):
+        first.photo(name, cover=name == "one")
     first.publish()
     second = upstream.bundle("asset")
-    video = second.video_simple("clip")
+    second.video_simple("clip")
     second.publish()
     third = upstream.bundle("gallery")
     spoiled = third.photo("spoiled")
-    photos.append(third.photo("three"))
-    third.gallery("spring", [*photos, spoiled, video], cover_hash=f"sha256:{photos[0]}")
+    three = third.photo("three")
+    third.gallery("spring", [three, spoiled], cover_hash=f"sha256:{three}")
     third.publish()
     # The same size, other bytes: only reading it tells.
     path = next((root / "assets" / spoiled[:2] / spoiled).glob("original/*"))

@@ -37,7 +37,7 @@ class SourceBench(ABC):
 
     @abstractmethod
     def change(self, key: str) -> None:
-        """Publish another version of a batch under the same key."""
+        """Publish another version of a batch under the same key, also after it was withdrawn."""
 
     @abstractmethod
     def withdraw(self, key: str) -> None:
@@ -227,6 +227,9 @@ class SourceSuite:
         bench.withdraw(gone)
         installation.scan()
         assert installation.batch(gone).state is BatchState.SUPERSEDED
+        bench.change(gone)
+        assert installation.scan() == [installation.batch(gone).id]
+        assert installation.batch(gone).state is BatchState.PENDING
 
     def test_a_scan_that_would_lose_too_much_changes_nothing(
         self, bench: SourceBench, installation: Installation

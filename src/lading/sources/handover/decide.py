@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -113,7 +114,7 @@ class Decider:
                 for item in sound.values()
                 if item.cover_hash is not None and not _has_cover(item)
             },
-        )
+        ) - {item.content_hash for item in sound.values()}
         for some in _bounded(sound):
             known = load_assets(conn, [item.content_hash for item in some.values()])
             for place, item in some.items():
@@ -175,8 +176,11 @@ class Decider:
             rows = find_containers(conn, list(refs.values()))
             states = {ref: LibraryState(known=True, deleted=rows[ref].deleted) for ref in rows}
             return {
-                place: decide_container(
-                    self._action, item, states.get(refs[place], LibraryState()), ()
+                place: _noting_key(
+                    decide_container(
+                        self._action, item, states.get(refs[place], LibraryState()), ()
+                    ),
+                    item,
                 )
                 for place, item in items.items()
             }
@@ -196,7 +200,8 @@ class Decider:
                 state = LibraryState(known=True, same=same, deleted=there.row.deleted)
             missing = [member for member in item.members or () if member in unknown]
             verdict = decide_container(self._action, item, state, missing)
-            verdicts[place] = _noting_cover(verdict, item.cover_hash, awaited)
+            verdict = _noting_cover(verdict, item.cover_hash, awaited)
+            verdicts[place] = _noting_key(verdict, item)
         return verdicts
 
     def _unknown(self, conn: Connection, hashes: Iterable[str]) -> set[str]:
@@ -251,6 +256,11 @@ def _noting_cover(verdict: Verdict, cover_hash: str | None, awaited: set[str]) -
     if verdict.fault is not None or cover_hash is None or cover_hash not in awaited:
         return verdict
     return Verdict(verdict.decision, detail={"cover_awaited": f"sha256:{cover_hash}"})
+
+
+def _noting_key(verdict: Verdict, item: ContainerItem) -> Verdict:
+    """The verdict with the container's key, by which `verify` looks for it in the library."""
+    return replace(verdict, detail={**verdict.detail, "container_key": item.container_key})
 
 
 def _decided(verdict: Verdict) -> Decided:
