@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from lading.base.errors import SourceError
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
+    ENGINE_REASONS,
     WITHDRAWN,
     ScanFacts,
     judge_scan,
@@ -70,7 +71,10 @@ class BatchChange:
 
 @dataclass(slots=True)
 class ScanReport:
-    """What one scan of one source saw and recorded. `unreadable` counts those with a reason."""
+    """What one scan of one source saw and recorded.
+
+    `unreadable` counts those that cannot be consumed as they are, not those whose items we refused.
+    """
 
     source: str
     found: int = 0
@@ -190,7 +194,7 @@ def _walk(
             report.unchanged += 1
         else:
             seen.changed.append((batch, recorded))
-        report.unreadable += reason is not None
+        report.unreadable += reason is not None and reason not in ENGINE_REASONS
     if on_found:
         on_found(report.found)
     return report, seen, vanished

@@ -59,7 +59,7 @@ class UnknownContainer(RequestError):
 
     code = "unknown_container"
     http_status = 404
-    next_step = "Check the kind and the key; `lading library` lists what there is."
+    next_step = "Check the kind and the key; they are those of the bundle that brought it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class UnknownAsset(RequestError):
 
     code = "unknown_asset"
     http_status = 404
-    next_step = "Check the content hash; `lading library` lists what there is."
+    next_step = "Check the content hash; `lading batch` shows those that a batch brought."
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
