@@ -1,10 +1,10 @@
-"""Fixtures every test may use: real databases on private servers, one fresh database per test."""
+"""Fixtures every test may use: real databases and S3 services on private servers of our own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -18,7 +18,12 @@ from lading.testing.servers_db import (
     fresh_database,
     url_of,
 )
+from lading.testing.servers_s3 import S3Facts, ministack_server, radosgw_server
 
+S3_SERVERS: dict[str, Callable[[], AbstractContextManager[S3Facts]]] = {
+    "ministack": ministack_server,
+    "radosgw": radosgw_server,
+}
 ALL_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("LADING_REQUIRE_ALL") == "1"
 
 
@@ -89,3 +94,31 @@ def sqlite_database(server_of: Callable[[Backend], Server]) -> Iterator[Database
     """An empty, migrated SQLite database of this test's own, and nothing else."""
     with fresh_database(server_of("sqlite")) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def s3_server_of() -> Iterator[Callable[[str], S3Facts]]:
+    """Gives the S3 server of that name, started when it is first asked for."""
+    started: dict[str, S3Facts | str] = {}
+    with ExitStack() as stack:
+
+        def get(name: str) -> S3Facts:
+            if name not in started:
+                try:
+                    started[name] = stack.enter_context(S3_SERVERS[name]())
+                except ServerUnavailable as error:
+                    started[name] = str(error)
+            facts = started[name]
+            if isinstance(facts, S3Facts):
+                return facts
+            if ALL_REQUIRED:
+                pytest.fail(f"{name} is required: {facts}", pytrace=False)
+            pytest.skip(facts)
+
+        yield get
+
+
+@pytest.fixture(params=sorted(S3_SERVERS))
+def s3_facts(request: pytest.FixtureRequest, s3_server_of: Callable[[str], S3Facts]) -> S3Facts:
+    """A bucket on each of the S3 servers in turn."""
+    return s3_server_of(request.param)

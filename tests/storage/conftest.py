@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,43 +11,8 @@ import pytest
 from lading.storage.folder import FolderStore
 from lading.storage.roots import SafeRoot
 from lading.storage.s3 import S3Store
-from lading.testing.processes import ServerUnavailable
-from lading.testing.servers_s3 import S3Facts, ministack_server, radosgw_server
+from lading.testing.servers_s3 import S3Facts
 from tests.storage.transfers import DATA
-
-_SERVERS: dict[str, Callable[[], AbstractContextManager[S3Facts]]] = {
-    "ministack": ministack_server,
-    "radosgw": radosgw_server,
-}
-_ALL_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("LADING_REQUIRE_ALL") == "1"
-
-
-@pytest.fixture(scope="session")
-def s3_server_of() -> Iterator[Callable[[str], S3Facts]]:
-    """Gives the S3 server of that name, started when it is first asked for."""
-    started: dict[str, S3Facts | str] = {}
-    with ExitStack() as stack:
-
-        def get(name: str) -> S3Facts:
-            if name not in started:
-                try:
-                    started[name] = stack.enter_context(_SERVERS[name]())
-                except ServerUnavailable as error:
-                    started[name] = str(error)
-            facts = started[name]
-            if isinstance(facts, S3Facts):
-                return facts
-            if _ALL_REQUIRED:
-                pytest.fail(f"{name} is required: {facts}", pytrace=False)
-            pytest.skip(facts)
-
-        yield get
-
-
-@pytest.fixture(params=sorted(_SERVERS))
-def s3_facts(request: pytest.FixtureRequest, s3_server_of: Callable[[str], S3Facts]) -> S3Facts:
-    """A bucket on each of the S3 servers in turn."""
-    return s3_server_of(request.param)
 
 
 @pytest.fixture
