@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from lading.settings import (
     masked,
     masked_url,
 )
+from lading.testing.bundles import Published
 from tests.cli.program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +139,82 @@ def test_a_wrong_value_is_told_with_its_place_what_was_expected_and_found(tmp_pa
     assert any(p.startswith(f"worker.slots in {file}: expected") and "'many'" in p for p in told)
     assert any("log.level" in p and "'loud'" in p for p in told)
     assert any("console.port" in p and "'99999'" in p for p in told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[database]\nurl = 'postgresql://u:p@ss@host:port/x'",
+        "[database]\nurl = 'postgresql://[::1/x'",
+        "[database]\nurl = 'mariadb://root@localhost'",
+        "[database]\nurl = 'sqlite:'",
+        "[database]\nurl = 'sqlite:///'",
+        "[database]\nurl = 'sqlite:///:memory:'",
+        "[database]\nurl = 'sqlite:///a?mode=ro'",
+        '[database]\nurl = "sqlite:////a\\u0000b"',
+        "[store]\nurl = 's3://b'\nendpoint = 'not an address'",
+        "[store]\nurl = 's3://b'\nendpoint = 'localhost:9000'",
+        "[worker]\nrescue_every_s = inf",
+        "[worker]\nretry_max_s = inf",
+        'data_dir = "a\\u0000b"',
+    ],
+)
+def test_a_value_that_no_part_could_work_with_is_told_as_a_wrong_setting(
+    tmp_path: Path, text: str
+) -> None:
+    told = problems(write(tmp_path / "lading.toml", text + "\n"))
+    assert "expected" in told[0]
+    assert "p@ss" not in told[0]
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "lading.toml", "\ufeff[worker]\nslots = 3\n")
+    assert load_settings(file, environ={}).worker.slots == 3
+
+
+def test_what_a_wrong_setting_quotes_cannot_steer_a_terminal(bare: Program) -> None:
+    (bare.folder / "lading.toml").write_text('"\\u001b[31mred" = 1\n')
+    told = bare.run("scan", status=2).stderr
+    assert "\x1b" not in told
+    assert "\\x1b[31mred" in told
+
+
+@pytest.mark.parametrize("name", ["#1 100%25", "what? é", "a%2Fb", "two  blanks"])
+def test_an_installation_lives_in_a_folder_of_any_name(
+    tmp_path: Path, name: str, publish: Callable[..., Published]
+) -> None:
+    published = publish(1)
+    program = Program(tmp_path / "odd" / name)
+    program.folder.mkdir(parents=True)
+    program.run("init", "--source", f"nas={published.manifest.parent.parent}")
+    program.run("scan")
+    program.run("queue", "--all-ready")
+    program.run("worker", "--drain")
+    checked = program.json("config", "check")
+    assert checked["ok"] is True
+    assert {f.name for f in (tmp_path / "odd").iterdir()} == {name}
+    assert (program.folder / "lading-data/store/files").is_dir()
+    assert any(str(program.folder) in finding["sentence"] for finding in checked["findings"])
+
+
+def test_relative_addresses_are_below_a_folder_of_any_name(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "#1 100%25?/lading.toml",
+        '[database]\nurl = "sqlite:///a%20b"\n[store]\nurl = "file:my%20store"\n',
+    )
+    settings = load_settings(file, environ={})
+    folder = f"{tmp_path}/%231 100%2525%3F"
+    assert settings.database.url == f"sqlite:///{folder}/a b"
+    assert settings.store.url == f"file://{folder}/my store"
+
+
+def test_a_folder_that_cannot_be_made_is_named(bare: Program) -> None:
+    (bare.folder / "file").touch()
+    (bare.folder / "lading.toml").write_text('data_dir = "file/data"\n')
+    for command in (["db", "upgrade"], ["up", "--port", "0"], ["batches"]):
+        assert "file/data" in str(bare.run(*command, "--json", status=4).error["subject"])
+    bare.config = bare.folder / "file/lading.toml"
+    assert bare.run("init", "--json", status=2).error["code"] == "settings_not_written"
 
 
 def test_heartbeats_that_would_race_with_the_rescue_are_refused(tmp_path: Path) -> None:

@@ -20,12 +20,14 @@ from sqlalchemy import select
 
 from lading.base.errors import LadingError, StoreError
 from lading.base.units import format_bytes, format_duration
+from lading.bootstrap import STORE_NAME
 from lading.db import Database, open_database
 from lading.db.clock import now
 from lading.db.migrate import head_revision, require_current
 from lading.ingest.registry import build_source
 from lading.settings import Settings, SourceSettings, masked_url
 from lading.storage.addresses import open_store
+from lading.storage.folder import FolderStore
 from lading.storage.port import ObjectStore
 
 CLOCK_SKEW_MAX_S: Final = 5.0
@@ -130,16 +132,15 @@ def _clock_skew_s(db: Database) -> float:
 
 def _store(settings: Settings) -> Iterator[Finding]:
     shown = masked_url(settings.store.url)
-    folder = settings.store.url.removeprefix("file://") if "file://" in settings.store.url else None
     try:
-        store = open_store("check", settings.store.url, settings.store.options)
+        store = open_store(STORE_NAME, settings.store.url, settings.store.options)
         _try_store(store)
     except LadingError as error:
         yield _refusal("store", error)
         return
     yield _fine("store", f"{shown} takes, gives back and deletes a probe")
-    if folder is not None:
-        yield from _free_space("store", folder)
+    if isinstance(store, FolderStore):
+        yield from _free_space("store", str(store.root))
 
 
 def _try_store(store: ObjectStore) -> None:

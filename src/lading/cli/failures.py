@@ -29,6 +29,7 @@ NEEDS_A_PERSON: Final = 1
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 _LABEL_WIDTH: Final = 10
+_LENGTH_MAX: Final = 2_000
 
 
 def report(error: Exception, *, as_json: bool, debug: bool) -> int:
@@ -67,9 +68,10 @@ def _facts(error: Exception) -> tuple[dict[str, object], int]:
 def _lines(facts: dict[str, object]) -> list[str]:
     problems = facts.get("problems")
     if isinstance(problems, list) and problems:
-        first = [f"Error: {facts.get('subject', '')}", *(f"  - {problem}" for problem in problems)]
+        told = (f"  - {_clean(problem)}" for problem in problems)
+        first = [f"Error: {_clean(facts.get('subject', ''))}", *told]
     else:
-        first = [f"Error: {facts['message']}"]
+        first = [f"Error: {_clean(facts['message'])}"]
         for key in ("subject", "expected", "found"):
             if key in facts:
                 first.append(_labelled(key, facts[key]))
@@ -77,4 +79,9 @@ def _lines(facts: dict[str, object]) -> list[str]:
 
 
 def _labelled(label: str, value: object) -> str:
-    return f"  {label + ':':<{_LABEL_WIDTH}} {value}"
+    return f"  {label + ':':<{_LABEL_WIDTH}} {_clean(value)}"
+
+
+def _clean(value: object) -> str:
+    """What an error says may quote text from outside, which must not steer a terminal."""
+    return printable(str(value), length_max=_LENGTH_MAX)

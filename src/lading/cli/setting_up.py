@@ -6,6 +6,7 @@ import os
 
 from sqlalchemy import select
 
+from lading.base.errors import StoreError
 from lading.bootstrap import STORE_NAME
 from lading.db import Database, open_database
 from lading.db.migrate import current_revision, head_revision, upgrade
@@ -14,13 +15,27 @@ from lading.settings import Settings
 from lading.storage.addresses import open_store
 
 
+class DataFolderNotMade(StoreError):
+    """The folder for what Lading itself keeps is not there and cannot be made."""
+
+    code = "data_folder_not_made"
+    http_status = 500
+    transient = False
+    next_step = "Correct data_dir, or let this account write there."
+
+
 def set_up(settings: Settings) -> bool:
     """Make what is missing of a new installation; True when its database had no schema.
 
     An older schema is left to `lading db upgrade`. A store is only made while the library has
     nothing in it: later, a missing folder is a missing mount, and an empty one would hide that.
     """
-    os.makedirs(settings.data_dir, exist_ok=True)
+    try:
+        os.makedirs(settings.data_dir, exist_ok=True)
+    except OSError as error:
+        raise DataFolderNotMade(
+            f"the data folder cannot be made: {error.strerror}", subject=settings.data_dir
+        ) from error
     db = open_database(settings.database.address, pool_size=1)
     try:
         revision = current_revision(db)

@@ -7,6 +7,7 @@ MariaDB's default blocks other workers).
 
 from __future__ import annotations
 
+import inspect
 import os
 import sqlite3
 import time
@@ -47,7 +48,7 @@ class Database:
     def __init__(self, engine: Engine, *, dialect: str) -> None:
         self.engine = engine
         self.dialect = dialect
-        self.url_shown = engine.url.render_as_string(hide_password=True)
+        self.url_shown = _shown(engine.url)
         self._writer = engine.execution_options(lading_write=True)
         # SQLite's connections are in autocommit already; we only must not begin anything.
         self._autocommit = (
@@ -122,8 +123,26 @@ def _parse(url: str) -> URL:
     if backend not in {"sqlite", "postgresql", "mariadb"}:
         raise RequestError("Lading runs on SQLite, PostgreSQL and MariaDB", found=parsed.drivername)
     if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
-        os.makedirs(os.path.dirname(os.path.abspath(parsed.database)), exist_ok=True)
+        _make_folder(os.path.dirname(os.path.abspath(parsed.database)))
     return parsed
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"the folder of the database cannot be made: {error.strerror}",
+            subject=folder,
+            next_step="Correct the path, or let this account write there.",
+        ) from error
+
+
+def _shown(url: URL) -> str:
+    """The address without its password; that of a file with the path as it is on disk."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database or ''}"
+    return url.render_as_string(hide_password=True)
 
 
 def _create(url: URL, dialect: str, pool_size: int) -> Engine:
@@ -150,7 +169,23 @@ def _create(url: URL, dialect: str, pool_size: int) -> Engine:
         }
     if not (dialect == "sqlite" and url.database in {None, "", ":memory:"}):
         options |= {"pool_size": pool_size, "max_overflow": 10}
-    return create_engine(url, **options)
+    engine = create_engine(url, **options)
+    if dialect == "mariadb":
+        _require_known_options(engine)
+    return engine
+
+
+def _require_known_options(engine: Engine) -> None:
+    """The driver of MariaDB meets an option it does not know with a bare TypeError."""
+    taken = inspect.signature(engine.dialect.loaded_dbapi.connections.Connection).parameters
+    unknown = sorted(set(engine.dialect.create_connect_args(engine.url)[1]) - set(taken))
+    if unknown:
+        raise RequestError(
+            "the database address has an option that its driver does not know",
+            subject=_shown(engine.url),
+            found=", ".join(unknown),
+            next_step="Correct what follows the ? in the address.",
+        )
 
 
 def _prepare_connections(engine: Engine, dialect: str) -> None:

@@ -17,6 +17,7 @@ _REFUSED_MARIADB = {1044, 1045, 1049, 1698}
 _REFUSED_POSTGRES = {"28000", "28P01", "3D000", "42501"}
 _REFUSED_WORDS = (
     "authentication failed",
+    "invalid connection option",
     "does not exist",
     "no password supplied",
     "not permitted",
@@ -105,7 +106,7 @@ def _translate(error: exc.DBAPIError, url_shown: str) -> StoreError | None:
     if is_conflict(error):
         kind = DatabaseConflict
     elif _says(error, _REFUSED_POSTGRES, _REFUSED_MARIADB, _REFUSED_WORDS):
-        advice = "Correct the user, password or database in the database's address."
+        advice = "Correct the user, password or database in the database's address, or its options."
     elif _says(error, _NO_TABLE_POSTGRES, _NO_TABLE_MARIADB, _NO_TABLE_WORDS):
         advice = "Run `lading db upgrade`; the database lacks tables of this version."
     elif _says(error, _UNWRITABLE_POSTGRES, _UNWRITABLE_MARIADB, _UNWRITABLE_WORDS):

@@ -12,20 +12,20 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lading.base.errors import printable
 from lading.settings.errors import SettingsInvalid, SettingsMissing, SettingsUnreadable
-from lading.settings.model import Settings, default_values
+from lading.settings.model import FOLDER, SQLITE, Settings, address_of, default_values
 from lading.settings.show import is_secret, masked_url
 
 ENVIRONMENT_PREFIX: Final = "LADING_"
 CONFIG_VARIABLE: Final = "LADING_CONFIG"
 FILE_NAME: Final = "lading.toml"
 FILE_BYTES_MAX: Final = 1_000_000
-_SQLITE: Final = "sqlite:///"
 _FILE: Final = "file:"
 # The later of two for one setting wins.
 _BUCKET_VARIABLES: Final = (
@@ -146,8 +146,9 @@ def _read(file: str) -> dict[str, Any]:
             "this is too large for a settings file", subject=file, expected="at most 1 MB"
         )
     try:
-        return tomllib.loads(raw.decode())
-    except ValueError as error:
+        # Some editors begin a file with a byte order mark.
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise SettingsUnreadable(f"not valid TOML: {error}", subject=file) from error
 
 
@@ -162,16 +163,15 @@ def _anchored(values: dict[str, Any], folder: str) -> dict[str, Any]:
     anchored = dict(values)
     if "data_dir" in values:
         anchored["data_dir"] = anchor(values["data_dir"])
-    for section, scheme in (("database", _SQLITE), ("store", _FILE)):
+    for section, begin, scheme in (("database", SQLITE, SQLITE), ("store", _FILE, FOLDER)):
         table = values.get(section)
         url = table.get("url") if isinstance(table, dict) else None
-        if isinstance(table, dict) and isinstance(url, str) and url.startswith(scheme):
-            path = url.removeprefix(scheme)
-            if scheme == _FILE:
-                path = path.removeprefix("//")
-            if path and not path.startswith(":memory:"):
-                prefix = _SQLITE if scheme == _SQLITE else "file://"
-                anchored[section] = {**table, "url": f"{prefix}{anchor(path)}"}
+        if isinstance(table, dict) and isinstance(url, str) and url.startswith(begin):
+            path = url.removeprefix(scheme).removeprefix(begin)
+            # What follows the path has no meaning; it is refused where addresses are judged.
+            if path and not path.startswith(":memory:") and not {"?", "#"} & set(path):
+                there = str(anchor(unquote(path)))
+                anchored[section] = {**table, "url": address_of(scheme, there)}
     sources = values.get("sources")
     if isinstance(sources, dict):
         anchored["sources"] = {
@@ -209,6 +209,8 @@ def _sentence(detail: ErrorDetails, file: str | None, environment: Mapping[str, 
         return f"{where}: there is no such setting; {hint}"
     if detail["type"] == "missing":
         return f"{where}: this setting is needed"
+    if detail["type"] in {"dict_type", "model_type"}:
+        return f"{where}: expected a table, found {printable(str(detail['input']))!r}"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     found = detail["input"]
     shown = "***" if is_secret(place[-1]) else printable(masked_url(str(found)), length_max=100)

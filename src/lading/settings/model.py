@@ -21,14 +21,20 @@ from pydantic import (
     model_validator,
 )
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from lading.jobs.settings import HEARTBEATS_PER_STALE, WorkerSettings
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+SQLITE: Final = "sqlite:///"
+FOLDER: Final = "file://"
+SECONDS_MAX: Final = 86_400
 _DATABASES: Final = ("sqlite:", "postgresql:", "postgres:", "mariadb:", "mysql:")
 _DATABASES_WITH_DRIVER: Final = ("postgresql+psycopg:", "mariadb+pymysql:")
+_ENDPOINT: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII | re.IGNORECASE)
+_SPECIAL_IN_ADDRESSES: Final = str.maketrans({c: f"%{ord(c):02X}" for c in "%?#\t\r\n"})
 
-Path = Annotated[str, StringConstraints(min_length=1)]
+Path = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 
 
 class _Section(BaseModel):
@@ -59,6 +65,17 @@ class DatabaseSettings(_Section):
     def _known_database(cls, url: str) -> str:
         if not url.startswith(_DATABASES + _DATABASES_WITH_DRIVER):
             raise ValueError("an address that begins with sqlite:, postgresql: or mariadb:")
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError):
+            # Without the cause: it may quote a part of the address, and with it the password.
+            raise ValueError(
+                "an address such as postgresql://user@host:5432/name, with %40 for an @ in a name"
+            ) from None
+        if url.startswith("sqlite:"):
+            _require_one_file(url, parsed.database)
+        elif not parsed.database and not url.startswith("postgres"):
+            raise ValueError("an address that ends with the name of a database")
         return url
 
     @property
@@ -113,6 +130,13 @@ class StoreSettings(_Section):
             raise ValueError("an address that begins with file:/// or s3://")
         return url
 
+    @field_validator("endpoint")
+    @classmethod
+    def _usable_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and _ENDPOINT.fullmatch(endpoint) is None:
+            raise ValueError("an address such as https://s3.example.org:9000")
+        return endpoint
+
     @property
     def options(self) -> dict[str, Any]:
         """What `open_store` takes beside the address, secrets in clear; nothing for a folder."""
@@ -154,7 +178,7 @@ class WorkerProcessSettings(_Section):
     stale_after_s: float = Field(
         default=900.0,
         gt=0,
-        le=86_400,
+        le=SECONDS_MAX,
         description="Seconds without a sign of life after which a job goes to another worker (A9).",
     )
     heartbeat_s: float = Field(
@@ -165,10 +189,16 @@ class WorkerProcessSettings(_Section):
         ),
     )
     progress_event_s: float = Field(
-        default=60.0, gt=0, description="Seconds between two `job_progress` events of one job."
+        default=60.0,
+        gt=0,
+        le=SECONDS_MAX,
+        description="Seconds between two `job_progress` events of one job.",
     )
     rescue_every_s: float = Field(
-        default=60.0, gt=0, description="Seconds between two looks for jobs that fell silent."
+        default=60.0,
+        gt=0,
+        le=SECONDS_MAX,
+        description="Seconds between two looks for jobs that fell silent.",
     )
     poll_max_s: float = Field(
         default=1.0,
@@ -177,10 +207,16 @@ class WorkerProcessSettings(_Section):
         description="Seconds an idle worker leaves at most between two looks for work.",
     )
     retry_base_s: float = Field(
-        default=2.0, gt=0, description="Seconds before the first retry after a passing fault."
+        default=2.0,
+        gt=0,
+        le=SECONDS_MAX,
+        description="Seconds before the first retry after a passing fault.",
     )
     retry_max_s: float = Field(
-        default=300.0, gt=0, description="Seconds before any further retry, at most."
+        default=300.0,
+        gt=0,
+        le=SECONDS_MAX,
+        description="Seconds before any further retry, at most.",
     )
     nice: int = Field(
         default=10, ge=0, le=19, description="CPU niceness of the worker; 0 leaves it as it is."
@@ -274,6 +310,19 @@ def default_values(data_dir: str) -> dict[str, Any]:
     database = os.path.join(data_dir, "lading.sqlite")
     return {
         "data_dir": data_dir,
-        "database": {"url": f"sqlite:///{database}"},
-        "store": {"url": f"file://{os.path.join(data_dir, 'store')}"},
+        "database": {"url": address_of(SQLITE, database)},
+        "store": {"url": address_of(FOLDER, os.path.join(data_dir, "store"))},
     }
+
+
+def address_of(scheme: str, path: str) -> str:
+    """The address of a file or folder, whatever characters its path has."""
+    return scheme + path.translate(_SPECIAL_IN_ADDRESSES)
+
+
+def _require_one_file(url: str, path: str | None) -> None:
+    """A database in memory is another one for each process, and nothing may follow the path."""
+    if not url.startswith(SQLITE) or "?" in url or not path or path.startswith(":memory:"):
+        raise ValueError("an address such as sqlite:///folder/file, with %3F for a ? in the path")
+    if "\0" in path:
+        raise ValueError("a path without the character NUL")

@@ -32,6 +32,13 @@ class AlreadyInitialised(RequestError):
     next_step = "Edit the file, or name another one with --config."
 
 
+class SettingsNotWritten(RequestError):
+    """The settings file cannot be written where it was asked for."""
+
+    code = "settings_not_written"
+    next_step = "Go to a folder that can be written, or name another file with --config."
+
+
 @click.command("init")
 @click.option(
     "--source",
@@ -91,12 +98,14 @@ def initialise(file: str, text: str) -> dict[str, object]:
 
     Raises `AlreadyInitialised`. What the file says is tried before it stays.
     """
-    os.makedirs(os.path.dirname(file), exist_ok=True)
     try:
+        os.makedirs(os.path.dirname(file), exist_ok=True)
         with open(file, "x", encoding="utf-8") as stream:
             stream.write(text)
-    except FileExistsError as error:
-        raise AlreadyInitialised("a settings file is here already", subject=file) from error
+    except OSError as error:
+        if os.path.lexists(file):
+            raise AlreadyInitialised("a settings file is here already", subject=file) from error
+        raise SettingsNotWritten(error.strerror or str(error), subject=file) from error
     try:
         settings = load_settings(file)
         created = set_up(settings)
