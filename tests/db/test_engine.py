@@ -170,7 +170,8 @@ def test_of_two_transactions_in_a_deadlock_one_is_run_again(scratch: Database) -
         scratch.run(work)
 
     run_both(lambda: transact(1, 2), lambda: transact(2, 1))
-    assert sorted(attempts) in ([1, 1, 2], [1, 2, 2])
+    # The one that is run again can be first at its row once more, and meet the other again.
+    assert len(attempts) >= 3
     with scratch.read() as conn:
         sizes = conn.scalars(select(sample.c.size).order_by(sample.c.number))
         assert list(sizes) == [2, 2]
