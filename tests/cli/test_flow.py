@@ -138,6 +138,22 @@ def test_undoing_a_batch_puts_its_assets_in_the_trash_and_restoring_brings_them_
     assert program.json("restore", "--batch", key)["assets"] == trashed[1:]
 
 
+def test_a_gallery_that_was_put_in_the_trash_comes_back_by_its_key(
+    program: Program, upstream: BundlePublisher
+) -> None:
+    bundle = upstream.bundle("gallery")
+    bundle.gallery("spring", [bundle.photo("one")])
+    key = bundle.publish().sync_id
+    program.run("scan")
+    program.run("queue", key)
+    program.run("worker", "--drain")
+    assert program.json("trash", "gallery:spring")["containers"] == ["gallery:spring"]
+    assert program.json("trash", "gallery:spring")["containers"] == []
+    assert program.json("restore", "gallery:spring")["containers"] == ["gallery:spring"]
+    assert program.run("restore", "gallery:summer", status=2).stdout == ""
+    program.run("restore", "spring", status=2)
+
+
 def test_jobs_are_cancelled_retried_prioritised_and_intake_paused(
     program: Program, publish: Publish
 ) -> None:

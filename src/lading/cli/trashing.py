@@ -1,4 +1,4 @@
-"""What `trash` and `restore` share: assets by their content, or all that a batch brought (G11)."""
+"""What `trash` and `restore` share: assets by content, containers by key, or a batch (G11)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from lading.base.identifiers import parse_content_hash
 from lading.cli import output
 from lading.cli.session import Session
 from lading.ledger.queries import find_batch
+from lading.library.tables import ContainerKind
 from lading.library.trash import Trashed
+from lading.library.values import ContainerRef
 
 ByHash = Callable[[Connection, Sequence[str]], Trashed]
+ByRef = Callable[[Connection, Sequence[ContainerRef]], Trashed]
 ByBatch = Callable[[Connection, int], Trashed]
 
 
@@ -21,20 +24,23 @@ class _DryRun(Exception):
     """Ends a transaction that was only to show what it would do."""
 
 
-def move_assets(
+def move_named(
     session: Session,
-    content_hashes: Sequence[str],
+    names: Sequence[str],
     batch_name: str | None,
     *,
     by_hash: ByHash,
+    by_ref: ByRef,
     by_batch: ByBatch,
     done: str,
     dry_run: bool,
 ) -> None:
     """Move what is named into the trash or out of it; a dry run does it and takes it back."""
-    if bool(content_hashes) == (batch_name is not None):
-        raise click.UsageError("name assets by their content hash, or give --batch")
-    digests = [_digest(text) for text in content_hashes]
+    if bool(names) == (batch_name is not None):
+        raise click.UsageError("name assets by content hash, containers by key, or give --batch")
+    parsed = [_parsed(name) for name in names]
+    refs = [name for name in parsed if isinstance(name, ContainerRef)]
+    digests = [name for name in parsed if isinstance(name, str)]
     changed = Trashed()
     with session.open_database() as db:
         try:
@@ -42,7 +48,8 @@ def move_assets(
                 if batch_name is not None:
                     changed = by_batch(conn, find_batch(conn, batch_name).id)
                 else:
-                    changed = by_hash(conn, digests)
+                    assets, containers = by_hash(conn, digests), by_ref(conn, refs)
+                    changed = Trashed(assets.assets, containers.containers)
                 if dry_run:
                     raise _DryRun
         except _DryRun:
@@ -62,8 +69,15 @@ def move_assets(
     )
 
 
-def _digest(text: str) -> str:
-    digest = parse_content_hash(text)
+def _parsed(name: str) -> str | ContainerRef:
+    """The content hash or the container that a name means."""
+    kind, _, key = name.partition(":")
+    if kind in set(ContainerKind) and key:
+        return ContainerRef(kind, key)
+    digest = parse_content_hash(name)
     if digest is None:
-        raise click.BadParameter(f"{text!r} is not a sha256 in hex", param_hint="HASH")
+        raise click.BadParameter(
+            f"{name!r} is neither a sha256 in hex nor, like gallery:KEY, a container",
+            param_hint="NAME",
+        )
     return digest
