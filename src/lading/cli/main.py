@@ -63,8 +63,8 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Prove": {
         "verify": Entry("verify", "Compare what was imported with the library and its store."),
         "ledger": Entry("ledger", "Prove the ledger whole."),
-        "trash": Entry("trash", "Put assets in the trash."),
-        "restore": Entry("restore", "Take assets out of the trash."),
+        "trash": Entry("trash", "Put assets and containers in the trash."),
+        "restore": Entry("restore", "Take assets and containers out of the trash."),
     },
 }
 COMMANDS: Final = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
@@ -127,6 +127,11 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the program with `arguments` and return its exit status."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
+    not_text = next((argument for argument in arguments if not _is_text(argument)), None)
+    if not_text is not None:
+        # It can be in no settings file, no database and no document.
+        wrong = click.UsageError(f"an argument is not text in UTF-8: {not_text!r}")
+        return report(wrong, as_json=as_json, debug=debug)
     if _COMPLETION in os.environ:
         lading.main(arguments, prog_name="lading", complete_var=_COMPLETION)
     try:
@@ -144,6 +149,11 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except (click.ClickException, LadingError) as error:
         return report(error, as_json=as_json, debug=debug)
-    except Exception as error:  # noqa: BLE001 - the last place where a fault can be told to people
+    except BaseException as error:  # noqa: BLE001 - the last place where a fault can be told
         return report(error, as_json=as_json, debug=debug)
     return status if isinstance(status, int) else 0
+
+
+def _is_text(argument: str) -> bool:
+    """False for what held bytes that are not UTF-8 before Python made it a string."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
