@@ -275,3 +275,14 @@ def test_verify_names_a_container_that_is_no_longer_in_the_library(
         conn.execute(delete(asset_gallery))
     problems = [p for i in ids for p in here.ingest.verify(i, actor=ACTOR).problems]
     assert [(p.kind, p.subject) for p in problems] == [("container_missing", "gallery spring")]
+
+
+def test_verify_names_a_batch_whose_outcomes_do_not_add_up(
+    here: Installation, publisher: Publisher
+) -> None:
+    photos(publisher, 3)
+    (batch_id,) = here.take_in()
+    with here.db.write() as conn:
+        conn.execute(delete(ingest_batch_item).where(ingest_batch_item.c.seq == 1))
+    (problem,) = here.ingest.verify(batch_id, actor=ACTOR).problems
+    assert (problem.kind, problem.expected, problem.found) == ("accounting_mismatch", "3", "2")
