@@ -179,6 +179,7 @@ def test_progress_is_shown_on_a_terminal(program: Program, publish: Publish) -> 
         (["up", "--host", "192.0.2.1"], 2, "console_exposed"),
         (["up", "--once"], 2, "usage"),
         (["init"], 2, "already_initialised"),
+        (["batch", "caf\udce9"], 2, "usage"),
     ],
 )
 def test_a_wrong_request_says_what_is_wrong(

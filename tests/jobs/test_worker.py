@@ -109,6 +109,20 @@ def test_draining_ends_while_intake_is_paused(bench: Bench) -> None:
     assert bench.state(job_id) == "queued"
 
 
+def test_what_is_raised_beside_all_exceptions_ends_its_job_alone(bench: Bench) -> None:
+    class Crash(BaseException):
+        """As libraries in Rust raise."""
+
+    def copy(context: JobContext) -> JobResult:
+        if context.claim.params["crash"]:
+            raise Crash("request valid: InvalidUri")
+        return JobResult()
+
+    ids = bench.put(*(NewJob("copy", params={"crash": crash}) for crash in (True, False)))
+    assert drain(bench, {"copy": copy}).failed == 1
+    assert bench.states(ids) == ["failed", "done"]
+
+
 def test_a_passing_fault_is_retried_and_a_lasting_one_fails_with_its_code(bench: Bench) -> None:
     tries: dict[str, int] = {}
 

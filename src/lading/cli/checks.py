@@ -25,6 +25,7 @@ from lading.db import Database, open_database
 from lading.db.clock import now
 from lading.db.migrate import head_revision, require_current
 from lading.ingest.registry import build_source
+from lading.ingest.source_faults import source_faults
 from lading.settings import Settings, SourceSettings, masked_url
 from lading.storage.addresses import open_store
 from lading.storage.folder import FolderStore
@@ -160,8 +161,9 @@ def _source(name: str, settings: SourceSettings) -> Iterator[Finding]:
     part = f"source {name}"
     try:
         source = build_source(settings.kind, name, settings.options)
-        identity = source.identity()
-        found = next(iter(source.discover({})), None)
+        with source_faults(name):
+            identity = source.identity()
+            found = next(iter(source.discover({})), None)
     except LadingError as error:
         yield _refusal(part, error)
         return

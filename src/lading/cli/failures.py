@@ -32,7 +32,7 @@ _LABEL_WIDTH: Final = 10
 _LENGTH_MAX: Final = 2_000
 
 
-def report(error: Exception, *, as_json: bool, debug: bool) -> int:
+def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Tell `error` on standard error and return the exit status that goes with it."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
@@ -47,7 +47,7 @@ def report(error: Exception, *, as_json: bool, debug: bool) -> int:
     return status
 
 
-def _facts(error: Exception) -> tuple[dict[str, object], int]:
+def _facts(error: BaseException) -> tuple[dict[str, object], int]:
     if isinstance(error, LadingError):
         return error.as_dict(), error.exit_status
     if isinstance(error, click.ClickException):

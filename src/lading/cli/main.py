@@ -127,14 +127,10 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the program with `arguments` and return its exit status."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
-    not_text = next((argument for argument in arguments if not _is_text(argument)), None)
-    if not_text is not None:
-        # It can be in no settings file, no database and no document.
-        wrong = click.UsageError(f"an argument is not text in UTF-8: {not_text!r}")
-        return report(wrong, as_json=as_json, debug=debug)
     if _COMPLETION in os.environ:
         lading.main(arguments, prog_name="lading", complete_var=_COMPLETION)
     try:
+        _require_text(arguments)
         # Not `lading.main`: it has a status of its own for a reader that went away.
         with lading.make_context("lading", list(arguments)) as context:
             status = lading.invoke(context)
@@ -154,6 +150,8 @@ def run(arguments: list[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _is_text(argument: str) -> bool:
-    """False for what held bytes that are not UTF-8 before Python made it a string."""
-    return not any("\ud800" <= character <= "\udfff" for character in argument)
+def _require_text(arguments: list[str]) -> None:
+    """Bytes that are not UTF-8 could be put in no settings file, no database and no document."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise click.UsageError(f"an argument is not text in UTF-8: {argument!r}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from lading.db import Database
+from lading.db.clock import now
 from lading.ingest.plan import Plan, PlanOutdated
 from lading.ledger.batches import Batch, batch_ids
 from lading.ledger.queries import find_batch, list_batches
@@ -14,6 +15,8 @@ from lading.ledger.states import BatchState
 
 READY_STATES = (BatchState.PENDING, BatchState.PREFLIGHT_PASSED)
 PAGE_BATCHES = 1_000
+PREFLIGHT_SILENT_S = 3_600
+"""A preflight that lives records its decisions far more often."""
 
 
 def by_names(db: Database, names: Sequence[str]) -> list[Batch]:
@@ -32,8 +35,18 @@ def by_states(
 
 
 def ready(db: Database, *, source: str | None = None) -> list[Batch]:
-    """What can be queued as it is: preflight passed, or pending with nothing against it."""
-    return [batch for batch in by_states(db, READY_STATES, source=source) if batch.reason is None]
+    """What can be queued as it is: preflight passed, or pending with nothing against it.
+
+    Also what has long been in preflight without a sign of life: whoever was at it was killed.
+    """
+    with db.read() as conn:
+        silent_since = conn.scalars(select(now(-PREFLIGHT_SILENT_S))).one()
+    return [
+        batch
+        for batch in by_states(db, (*READY_STATES, BatchState.PREFLIGHTING), source=source)
+        if batch.reason is None
+        and (batch.state is not BatchState.PREFLIGHTING or batch.updated_at < silent_since)
+    ]
 
 
 def by_plan(db: Database, plan: Plan) -> list[int]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, update
 
-from lading.base.errors import RequestError
+from lading.base.errors import LadingError, RequestError
 from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, state_after_preflight
-from lading.ingest.source import BatchRef, BatchRefused, Decided, Item, OpenBatch, SourceMissing
+from lading.ingest.source import BatchRef, BatchRefused, Decided, Item, OpenBatch
+from lading.ingest.source_faults import source_faults
 from lading.ledger import chain
 from lading.ledger.batches import Batch, BatchOvertaken, as_json, get_batch, move
 from lading.ledger.events import BatchPreflighted
@@ -107,7 +109,10 @@ def preflight(
     batch = parts.db.run(lambda conn: _begin(conn, batch_id))
     source = parts.source(batch.source)
     try:
-        with source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened:
+        with (
+            source_faults(batch.source),
+            source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened,
+        ):
             tally = _Tally()
             for planned in _decided_chunks(parts, batch, opened, check_bytes=check_bytes):
                 if stop is not None:
@@ -121,8 +126,10 @@ def preflight(
     except BatchRefused as refusal:
         refused = refusal
         return parts.db.run(lambda conn: _refuse(conn, batch, refused, actor))
-    except SourceMissing:
-        parts.db.run(lambda conn: _give_back(conn, batch))
+    except BaseException:
+        # Also Ctrl-C: a batch that is left as it is now would seem to be worked on.
+        with suppress(LadingError):
+            parts.db.run(lambda conn: _give_back(conn, batch))
         raise
 
 
@@ -266,5 +273,5 @@ def _refuse(conn: Connection, batch: Batch, refusal: BatchRefused, actor: str) -
 
 
 def _give_back(conn: Connection, batch: Batch) -> None:
-    """The source is gone for now; the batch waits as if preflight had not begun."""
+    """Preflight did not come to its end; the batch waits as if it had not begun."""
     _guard(conn, batch, state=BatchState.PENDING.value)

@@ -61,7 +61,8 @@ def queue_batches(
 ) -> list[QueueResult]:
     """Queue any number of batches, in the order given; one that cannot be queued stops no other.
 
-    Raises `StoreError` when the database is away; what is queued by then stays queued.
+    Raises `BatchMissing`, and `StoreError` when the database is away; what is queued by then stays
+    queued.
 
     With `plan`, a batch is queued only as the plan says. `dry_run` preflights and says what would
     be queued. A batch that a job has already is skipped.
@@ -71,14 +72,16 @@ def queue_batches(
     for batch_id in batch_ids:
         if stop is not None:
             stop.check()
+        with parts.db.read() as conn:
+            batch = get_batch(conn, batch_id)
         try:
-            result = _queue_one(request, batch_id)
+            result = _queue_one(request, batch)
         except LadingError as error:
             if isinstance(error, StoreError) and error.transient:
                 raise  # the database is away: no other batch will fare better
             result = QueueResult(
                 batch_id,
-                error.subject or str(batch_id),
+                batch.batch_key,
                 QueueOutcome.REFUSED,
                 reason=error.code,
                 sentence=f"{error} {error.advice}",
@@ -101,11 +104,8 @@ class _Request:
     stop: StopSignal | None
 
 
-def _queue_one(request: _Request, batch_id: int) -> QueueResult:
-    db = request.parts.db
-    with db.read() as conn:
-        batch = get_batch(conn, batch_id)
-    key = batch.batch_key
+def _queue_one(request: _Request, batch: Batch) -> QueueResult:
+    db, batch_id, key = request.parts.db, batch.id, batch.batch_key
     if batch.state in ACTIVE_BATCH_STATES:
         return QueueResult(
             batch_id, key, QueueOutcome.SKIPPED, None, "already_queued", "A job has it already."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, Final
 
-from lading.base.errors import RequestError
+from lading.base.errors import LadingError, RequestError
 from lading.ingest.source import Source, SourceDefinition
 
 GROUP: Final = "lading.sources"
@@ -41,7 +41,15 @@ def build_source(kind: str, name: str, options: Mapping[str, Any]) -> Source:
             expected=f"one of: {', '.join(sorted(names))}",
             found=kind,
         )
-    return _load(kind).build(name, options)
+    definition = _load(kind)
+    try:
+        return definition.build(name, options)
+    except LadingError:
+        raise
+    except Exception as error:
+        raise BrokenSourceKind(
+            f"it cannot be built: {type(error).__name__}: {error}", subject=f"{name} ({kind})"
+        ) from error
 
 
 def _names() -> set[str]:

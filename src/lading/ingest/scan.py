@@ -26,6 +26,7 @@ from lading.ingest.rules import (
     state_after_change,
 )
 from lading.ingest.source import Discovered, SourceMissing
+from lading.ingest.source_faults import source_faults
 from lading.ledger import chain
 from lading.ledger.batches import (
     BatchOvertaken,
@@ -118,20 +119,21 @@ def scan(
         known = known_batches(conn, source_name)
         before = last_event(conn, source=source_name, kind=ScanFinished.kind)
     try:
-        identity = source.identity()
-        report, seen, vanished = _walk(
-            source_name,
-            # One that was taken away is read anew when it is back.
-            source.discover(
-                {
-                    key: batch.fingerprint
-                    for key, batch in known.items()
-                    if batch.state is not BatchState.SUPERSEDED
-                }
-            ),
-            known,
-            on_found,
-        )
+        with source_faults(source_name):
+            identity = source.identity()
+            report, seen, vanished = _walk(
+                source_name,
+                # One that was taken away is read anew when it is back.
+                source.discover(
+                    {
+                        key: batch.fingerprint
+                        for key, batch in known.items()
+                        if batch.state is not BatchState.SUPERSEDED
+                    }
+                ),
+                known,
+                on_found,
+            )
     except SourceMissing as error:
         refusal = ScanRefused(reason=error.code, known=len(known), vanished=len(known), threshold=0)
         _record_refusal(parts, source_name, refusal, actor=actor, dry_run=dry_run)

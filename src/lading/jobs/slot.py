@@ -183,6 +183,11 @@ class Slot:
             return _stopped(stopped.reason)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its job alone
             return _faulted(error, context)
+        except BaseException as error:  # noqa: BLE001 - a crash in Rust code is raised as one
+            # Alone too: a worker that it took along would meet the same job again, and so on.
+            fault = InternalError(f"{type(error).__name__}: {error}")
+            fault.__cause__ = error
+            return _faulted(fault, context)
 
     def _end(self, context: JobContext, ending: _Ending) -> Ended:
         """Write the ending; waits for the database as long as it takes."""

@@ -99,9 +99,15 @@ def initialise(file: str, text: str) -> dict[str, object]:
     Raises `AlreadyInitialised`. What the file says is tried before it stays.
     """
     try:
+        encoded = text.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsNotWritten(
+            "a path in it is not text in UTF-8", subject=file, next_step="Rename that folder."
+        ) from error
+    try:
         os.makedirs(os.path.dirname(file), exist_ok=True)
-        with open(file, "x", encoding="utf-8") as stream:
-            stream.write(text)
+        with open(file, "xb") as stream:
+            stream.write(encoded)
     except OSError as error:
         if os.path.lexists(file):
             raise AlreadyInitialised("a settings file is here already", subject=file) from error

@@ -26,7 +26,8 @@ PLAN_BYTES_MAX: Final = 1_000_000_000
 @click.option(
     "--all-ready",
     is_flag=True,
-    help="Every batch that passed preflight, or is pending with nothing against it.",
+    help="Every batch that passed preflight, or is pending with nothing against it, or whose"
+    " preflight was cut off an hour ago.",
 )
 @click.option(
     "--state",
