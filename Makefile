@@ -6,6 +6,8 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	done)
 BIN := .venv/bin
 STAMP := .venv/installed
+RUNNABLE := .venv/runnable
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXTRAS := postgres,mariadb,demo,test
 # Workers of pytest; each starts its own servers, which takes about a second.
 WORKERS ?= 2
@@ -17,13 +19,20 @@ JUNIT := build/junit.xml
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml constraints.txt
+$(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with venv is needed; on Debian: apt-get install python3 python3-venv" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
-	touch $(STAMP)
+	$(PYTHON) -m venv .venv
 
-run: $(STAMP) ## Run console and worker on a small set of demonstration data
+# What `make run` needs is a third of what the tests need.
+$(RUNNABLE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[demo]'
+	touch $@
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[$(EXTRAS)]'
+	touch $(RUNNABLE) $@
+
+run: $(RUNNABLE) ## Run console and worker on a small set of demonstration data
 	$(BIN)/lading up --demo
 
 servers: ## Install the database and object-store servers that tests start
