@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,7 +229,7 @@ def _tell_end(showing: Showing) -> None:
         f"6. Verify: {done.files} stored files read and hashed again"
         f" ({output.size(done.bytes)}): {verdict}"
     )
-    program = f"lading -c {os.path.relpath(showing.folders.settings_file)}"
+    program = f"{_this_program()} -c {os.path.relpath(showing.folders.settings_file)}"
     example = next(
         (s for s in showing.stories if s.trouble), showing.stories[0] if showing.stories else None
     )
@@ -239,3 +241,12 @@ def _tell_end(showing: Showing) -> None:
     output.say(f"   {program} events")
     output.say(f"   {program} ledger verify")
     output.say()
+
+
+def _this_program() -> str:
+    """How to call this program again: by its name where a shell finds it, else by its path."""
+    called = os.path.realpath(sys.argv[0])
+    found = shutil.which("lading")
+    if found is not None and os.path.realpath(found) == called:
+        return "lading"
+    return os.path.relpath(called) if os.path.basename(called) == "lading" else "lading"
