@@ -20,6 +20,7 @@ from lading.ledger.items import count_outcomes
 from lading.ledger.queries import list_events, list_items
 from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item
+from lading.library.assets import find_assets
 from lading.library.containers import ContainerRef, list_members
 from lading.library.tables import asset, asset_gallery, asset_gallery_item
 from lading.testing.installation import ACTOR, Installation
@@ -126,6 +127,28 @@ def test_queueing_many_batches_reports_each_and_one_bad_one_stops_no_other(
     assert again[good.sync_id].outcome is QueueOutcome.SKIPPED
     here.drain()
     assert here.batch(good.sync_id).state is BatchState.IMPORTED
+
+
+def test_content_whose_first_item_was_rejected_comes_with_the_second(
+    here: Installation, publisher: Publisher
+) -> None:
+    bundle = publisher.bundle()
+    digest = bundle.photo("one", documents=(), derivatives=())
+    first = bundle.items[0]
+    for number in (2, 3):
+        bundle.items.append({**first, "item_id": f"p-again-{number}"})
+    bundle.items[0] = {**first, "path": "assets/nowhere"}
+    published = bundle.publish()
+    here.take_in()
+    batch = here.batch(published.sync_id)
+    with here.db.read() as conn:
+        items = list_items(conn, batch)[0]
+        assert list(find_assets(conn, [digest])) == [digest]
+    assert [(item.outcome, item.reason) for item in items] == [
+        (Outcome.REJECTED, "missing_file"),
+        (Outcome.CREATED, None),
+        (Outcome.REJECTED, "duplicate_item"),
+    ]
 
 
 def test_a_dry_run_of_queueing_queues_nothing(here: Installation, publisher: Publisher) -> None:

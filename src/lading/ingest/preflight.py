@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -153,17 +153,21 @@ def _decided_chunks(
     for _kind, items in itertools.groupby(opened.items(), key=lambda item: item.kind):
         while chunk := list(itertools.islice(items, CHUNK_ITEMS)):
             with parts.db.read() as conn:
-                twice = _listed_twice(conn, batch, chunk)
-                fresh = [item for place, item in enumerate(chunk) if place not in twice]
-                decisions = iter(opened.decide(conn, fresh, check_bytes=check_bytes))
+                decisions = opened.decide(conn, chunk, check_bytes=check_bytes)
+                twice = _listed_twice(conn, batch, chunk, decisions)
             yield [
-                _planned(next(seq), item, twice.get(place) or next(decisions))
+                _planned(next(seq), item, twice.get(place, decisions[place]))
                 for place, item in enumerate(chunk)
             ]
 
 
-def _listed_twice(conn: Connection, batch: Batch, chunk: list[Item]) -> dict[int, Decided]:
-    """Rejections by place in the chunk, of items whose key or content came before (A19)."""
+def _listed_twice(
+    conn: Connection, batch: Batch, chunk: Sequence[Item], decisions: Sequence[Decided]
+) -> dict[int, Decided]:
+    """Rejections by place in the chunk, of items whose key or content came before (A19).
+
+    Content that was rejected does not count: another item may bring it in good order.
+    """
     hashes = [item.content_hash for item in chunk if item.content_hash]
     keys, contents = already_listed(
         conn, batch.id, batch.revision, [item.key for item in chunk], hashes
@@ -173,10 +177,9 @@ def _listed_twice(conn: Connection, batch: Batch, chunk: list[Item]) -> dict[int
         if item.key in keys or item.content_hash in contents:
             what = {"item_key": item.key} if item.key in keys else {"sha256": item.content_hash}
             twice[place] = Decided(Decision.REJECT, DUPLICATE_ITEM, {"duplicate_of": what})
-        else:
-            keys.add(item.key)
-            if item.content_hash:
-                contents.add(item.content_hash)
+        elif item.content_hash and decisions[place].decision is not Decision.REJECT:
+            contents.add(item.content_hash)
+        keys.add(item.key)
     return twice
 
 
