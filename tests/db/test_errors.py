@@ -133,15 +133,17 @@ def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_a_database_that_may_only_be_read_can_be_read_and_says_so_on_writing(
-    sqlite_database: Database,
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = sqlite_database.engine.url.database
+    monkeypatch.chdir(tmp_path)
     with closing(open_database(f"sqlite:///file:{path}?mode=ro&uri=true")) as database:
         with database.read() as conn:
             assert conn.scalar(text("SELECT seq FROM ledger_head")) == 0
         with pytest.raises(DatabaseUnusable, match="readonly") as caught, database.write() as conn:
             conn.execute(text("UPDATE ledger_head SET seq = 1"))
     assert "writable" in caught.value.advice
+    assert list(tmp_path.iterdir()) == []  # no folder is made of such an address
 
 
 @pytest.mark.parametrize("backend", SERVERS)

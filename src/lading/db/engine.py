@@ -122,8 +122,10 @@ def _parse(url: str) -> URL:
         raise RequestError("the database address cannot be understood") from None
     if backend not in {"sqlite", "postgresql", "mariadb"}:
         raise RequestError("Lading runs on SQLite, PostgreSQL and MariaDB", found=parsed.drivername)
-    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
-        _make_folder(os.path.dirname(os.path.abspath(parsed.database)))
+    # An address of SQLite's own (`file:…?mode=ro&uri=true`) names a file that is there already.
+    path = parsed.database or ""
+    if backend == "sqlite" and path and path != ":memory:" and not path.startswith("file:"):
+        _make_folder(os.path.dirname(os.path.abspath(path)))
     return parsed
 
 
