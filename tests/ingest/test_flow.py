@@ -151,6 +151,28 @@ def test_content_whose_first_item_was_rejected_comes_with_the_second(
     ]
 
 
+def test_a_gallery_is_queued_in_one_go_with_the_bundle_that_brings_its_pictures(
+    here: Installation, publisher: Publisher
+) -> None:
+    pictures = publisher.bundle()
+    members = [pictures.photo(f"picture-{n}", documents=(), derivatives=()) for n in range(2)]
+    gallery = publisher.bundle("gallery")
+    gallery.gallery("spring", members)
+    mistyped = publisher.bundle("gallery")
+    mistyped.gallery("autumn", [*members, "0" * 64])
+    published = [bundle.publish() for bundle in (pictures, gallery, mistyped)]
+    ids = {here.batch(number).batch_key: number for number in here.scan()}
+    in_order = [ids[one.sync_id] for one in published]
+    results = here.ingest.queue(in_order, actor=ACTOR)
+    assert [r.outcome for r in results] == ["queued", "queued", "refused"]
+    here.drain()
+    with here.db.read() as conn:
+        page = list_members(conn, ContainerRef("gallery", "spring"), limit=10)
+        (autumn,) = list_items(conn, here.batch(in_order[2]))[0]
+    assert [(m.content_hash, m.awaited) for m in page.members] == [(m, False) for m in members]
+    assert autumn.reason == "unknown_member"
+
+
 def test_a_dry_run_of_queueing_queues_nothing(here: Installation, publisher: Publisher) -> None:
     photos(publisher, 1)
     (result,) = here.ingest.queue(here.scan(), actor=ACTOR, dry_run=True)

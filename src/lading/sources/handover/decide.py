@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from lading.base.errors import SourceError
 from lading.base.stopping import StopSignal
 from lading.ingest.source import BatchRef, Decided, Item
-from lading.ledger.states import Decision
-from lading.ledger.tables import ingest_batch_item
+from lading.ledger.states import ACTIVE_BATCH_STATES, Decision, Outcome
+from lading.ledger.tables import ingest_batch, ingest_batch_item
 from lading.library.known import (
     find_assets,
     find_containers,
@@ -205,7 +205,7 @@ class Decider:
         return verdicts
 
     def _unknown(self, conn: Connection, hashes: Iterable[str]) -> set[str]:
-        """Which of `hashes` are assets neither of this bundle nor of the library."""
+        """Which of `hashes` are assets neither of this bundle, nor held, nor on their way."""
         left = set(hashes)
         column = ingest_batch_item.c.content_hash
         for chunk in chunked(sorted(left)):
@@ -219,7 +219,36 @@ class Decider:
                     )
                 )
             )
-        return left - known_members(conn, left)
+        left -= known_members(conn, left)
+        return left - self._on_their_way(conn, left) if left else left
+
+    def _on_their_way(self, conn: Connection, hashes: set[str]) -> set[str]:
+        """Which of `hashes` are assets of other bundles that workers were given.
+
+        Bundles are queued many at a time; a gallery need not wait for the one with its pictures,
+        since its places wait for their content.
+        """
+        item, batch = ingest_batch_item.c, ingest_batch.c
+        found: set[str] = set()
+        for chunk in chunked(sorted(hashes)):
+            found.update(
+                conn.scalars(
+                    select(item.content_hash)
+                    .join_from(
+                        ingest_batch,
+                        ingest_batch_item,
+                        (item.batch_id == batch.id) & (item.revision == batch.queued_revision),
+                    )
+                    .where(
+                        batch.state.in_(sorted(ACTIVE_BATCH_STATES)),
+                        batch.action != "remove",
+                        item.kind == "asset",
+                        item.outcome == Outcome.PENDING.value,
+                        item.content_hash.in_(chunk),
+                    )
+                )
+            )
+        return found
 
 
 def container_ref(item: ContainerItem) -> ContainerRef:

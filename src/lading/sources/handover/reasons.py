@@ -96,8 +96,8 @@ ITEM_REASONS: Final = reason_table(
         ),
         Reason(
             "unknown_member",
-            "the container names members that neither the bundle nor the library has",
-            "Import the bundle that brings the missing assets, then run preflight again.",
+            "the container names members that no bundle in line brings and the library lacks",
+            "Queue the bundle that brings the missing assets, then queue this one again.",
         ),
         Reason(
             "unknown_target",
