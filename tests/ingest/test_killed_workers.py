@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -22,9 +24,11 @@ from lading.ledger.queries import list_events
 from lading.ledger.states import BatchState
 from lading.ledger.verify import verify_chain
 from lading.storage.folder import FolderStore
+from lading.storage.s3 import S3Store
 from lading.testing.faults import Fault, record_steps
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.servers_db import Server, fresh_database, url_of
+from lading.testing.servers_s3 import S3Facts
 from lading.testing.snapshots import Snapshot, library_snapshot, store_snapshot
 from tests.ingest.upstreams import Upstream
 
@@ -71,14 +75,18 @@ def undisturbed(
 
 
 def start_worker(
-    db: Database, upstream: Upstream, tmp_path: Path, fault: Fault
+    db: Database,
+    upstream: Upstream,
+    tmp_path: Path,
+    fault: Fault,
+    store: dict[str, object] | None = None,
 ) -> subprocess.Popen[bytes]:
     config = tmp_path / "worker.json"
     config.write_text(
         json.dumps(
             {
                 "database_url": url_of(db),
-                "store": str(tmp_path / "store"),
+                "store": store or str(tmp_path / "store"),
                 "sources": {"nas": {"root": str(upstream.root), "keep": "copy"}},
                 "fault": str(fault),
             }
@@ -103,8 +111,8 @@ def silence_heartbeats(db: Database) -> None:
 
 def check_whole(installation: Installation, expected: Picture) -> None:
     assert picture(installation) == expected
-    incoming = list((Path(installation.store.root) / ".incoming").iterdir())  # type: ignore[attr-defined]
-    assert incoming == []
+    if isinstance(installation.store, FolderStore):
+        assert list((installation.store.root / ".incoming").iterdir()) == []
     for state in (job[1] for job in expected[2]):
         assert BatchState(state) in {BatchState.IMPORTED, BatchState.PARTIAL}
     report = installation.ingest.verify(None, actor=ACTOR)
@@ -166,6 +174,40 @@ def kill_and_continue(
     silence_heartbeats(db)
     installation.drain()
     check_whole(installation, expected)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step.FILE_OPENED,
+        Step.FILE_PLACED,
+        Step.ITEM_FETCHED,
+        Step.ITEM_WRITTEN,
+        Step.ITEM_COMMITTED,
+        Step.BATCH_FINISHED,
+    ],
+)
+def test_a_worker_killed_while_it_fills_a_bucket_loses_nothing_either(
+    step: Step,
+    sqlite_database: Database,
+    s3_server_of: Callable[[str], S3Facts],
+    upstream: Upstream,
+    undisturbed: tuple[Picture, list[Step]],
+    tmp_path: Path,
+) -> None:
+    """Everything before was shown on a folder; here are the steps at which a bucket differs."""
+    expected, steps = undisturbed
+    options = s3_server_of("radosgw").options(prefix=f"killed/{uuid4().hex}")
+    source = build_source("handover", "nas", {"root": str(upstream.root), "keep": "copy"})
+    here = Installation(sqlite_database, S3Store(options, name="library"), [source])
+    here.ingest.queue(here.scan(), actor=ACTOR)
+    fault = Fault(step, (steps.count(step) + 1) // 2)
+    worker = start_worker(sqlite_database, upstream, tmp_path, fault, asdict(options))
+    output, _ = worker.communicate(timeout=60)
+    assert worker.returncode == -signal.SIGKILL, output.decode()
+    silence_heartbeats(sqlite_database)
+    here.drain()
+    check_whole(here, expected)
 
 
 def test_a_worker_woken_after_its_job_was_taken_writes_nothing(

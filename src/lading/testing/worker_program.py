@@ -1,6 +1,6 @@
 """A worker as a process of its own, for tests that end it: `python -m … <config.json>`.
 
-The configuration names the database, the store folder, the sources and, if wanted, the fault that
+The configuration names the database, the store, the sources and, if wanted, the fault that
 ends or freezes this process. It drains the queue and exits; with `scan`, it first scans and queues
 everything.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from lading.db import open_database
 from lading.ingest.registry import build_source
 from lading.storage.folder import FolderStore
+from lading.storage.s3 import S3Options, S3Store
 from lading.testing.faults import Fault, install
 from lading.testing.installation import Installation
 
@@ -27,9 +28,13 @@ def main(config_path: str) -> None:
         build_source(options.pop("kind", "handover"), name, options)
         for name, options in config["sources"].items()
     ]
+    where = config["store"]
     installation = Installation(
         db,
-        FolderStore(config["store"], name="library"),
+        # A folder by its path, a bucket by its options.
+        FolderStore(where, name="library")
+        if isinstance(where, str)
+        else S3Store(S3Options(**where), name="library"),
         sources,
         fetch_threads=config.get("fetch_threads", 2),
     )
