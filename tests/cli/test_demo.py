@@ -206,3 +206,9 @@ def test_without_pillow_or_pyav_it_says_which_extra_is_missing(
     assert error["code"] == "missing_extra"
     assert "lading[demo]" in error["next_step"]
     assert not (bare.folder / "tree").exists()
+
+
+def test_a_tree_that_cannot_be_made_names_its_folder(bare: Program) -> None:
+    (bare.folder / "file").touch()
+    told = bare.run("demo", "file/tree", "--json", status=2).error
+    assert (told["code"], told["subject"]) == ("tree_not_made", f"{bare.folder}/file/tree")

@@ -257,3 +257,15 @@ def test_a_store_that_lost_a_file_is_found_by_verify(program: Program, publish: 
     stored.unlink()
     report = program.run("verify", "--json", status=1).json["reports"][0]
     assert [problem["kind"] for problem in report["problems"]] == ["object_missing"]
+
+
+def test_a_failed_job_says_what_to_do_about_its_error(program: Program, publish: Publish) -> None:
+    publish(1)
+    program.run("scan")
+    program.run("queue", "--all-ready")
+    (program.folder.parent / "nas").rename(program.folder.parent / "gone")
+    program.env |= {"LADING_WORKER__RETRY_BASE_S": "0.01", "LADING_WORKER__RETRY_MAX_S": "0.02"}
+    program.run("worker", "--drain", status=1)
+    shown = program.run_apart("job", "1").stdout
+    assert "Mount it or correct its address" in shown
+    assert "Then `lading retry 1`." in shown

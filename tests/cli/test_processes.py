@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from lading.testing.bundles import BundlePublisher, Published
-from tests.cli.program import Program, Started
+from tests.cli.program import WAIT_S, Program, Started
 
 Publish = Callable[..., Published]
 
@@ -74,6 +74,22 @@ def test_a_worker_stopped_in_mid_batch_gives_the_job_back_and_another_finishes_i
     assert batch["state"] == "imported"
     assert batch["account"]["outcomes"]["created"] == 400
     assert program.json("verify")["reports"][0]["problems_total"] == 0
+
+
+def test_draining_past_a_fault_that_passed_is_status_0(
+    program: Program, upstream: BundlePublisher
+) -> None:
+    published = upstream.publish_many(1)
+    program.run("scan")
+    program.run("queue", published.sync_id)
+    away = upstream.root.with_name("away")
+    upstream.root.rename(away)
+    program.env |= {"LADING_WORKER__RETRY_BASE_S": "3"}
+    with program.started("worker", "--drain") as worker:
+        worker.wait_for("job met a fault")
+        away.rename(upstream.root)
+        worker.wait_for("1 jobs done, 0 failed")
+        assert worker.process.wait(WAIT_S) == 0
 
 
 def test_a_worker_ends_when_its_standard_input_does(program: Program) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from sqlalchemy import text
 
+from lading.db import Database
 from lading.settings import (
     Settings,
     SettingsInvalid,
@@ -321,3 +323,27 @@ def test_config_check_tells_refusals_from_warnings(program: Program) -> None:
         "store",
         "source nas",
     }
+
+
+@pytest.mark.parametrize("backend", ["postgresql", "mariadb"])
+def test_a_database_that_can_only_be_read_is_refused_by_config_check(
+    bare: Program, database: Database, backend: str
+) -> None:
+    name = str(database.engine.url.database)
+    with database.autocommit() as conn:
+        if backend == "postgresql":
+            conn.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+        else:
+            conn.execute(text("CREATE USER reader IDENTIFIED BY 'x'"))
+            conn.execute(text(f"GRANT SELECT ON `{name}`.* TO reader"))
+    url = database.engine.url
+    if backend == "mariadb":
+        url = url.set(username="reader", password="x")
+    bare.env["LADING_DATABASE__URL"] = url.render_as_string(hide_password=False)
+    found = bare.run("config", "check", "--json", status=4).json["findings"]
+    (told,) = [part for part in found if part["part"] == "database"]
+    assert told["level"] == "refusal"
+    assert "read-only" in told["sentence"] or "denied" in told["sentence"]
+    if backend == "mariadb":
+        with database.autocommit() as conn:
+            conn.execute(text("DROP USER reader"))

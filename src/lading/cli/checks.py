@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import false, select, update
 
 from lading.base.errors import LadingError, StoreError
 from lading.base.units import format_bytes, format_duration
@@ -26,6 +26,7 @@ from lading.db.clock import now
 from lading.db.migrate import head_revision, require_current
 from lading.ingest.registry import build_source
 from lading.ingest.source_faults import source_faults
+from lading.ledger.tables import ledger_head
 from lading.settings import Settings, SourceSettings, masked_url
 from lading.storage.addresses import open_store
 from lading.storage.folder import FolderStore
@@ -104,12 +105,16 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         skew_s = _clock_skew_s(db)
         require_current(db)
+        _try_write(db)
     except LadingError as error:
         yield _refusal("database", error)
         return
     finally:
         db.close()
-    yield _fine("database", f"{masked_url(db.url_shown)} answers, schema {head_revision()}")
+    yield _fine(
+        "database",
+        f"{masked_url(db.url_shown)} answers and can be written, schema {head_revision()}",
+    )
     if abs(skew_s) > CLOCK_SKEW_MAX_S:
         ahead = "ahead of" if skew_s > 0 else "behind"
         yield _warning(
@@ -119,6 +124,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield _fine("clock", f"within {CLOCK_SKEW_MAX_S:g} s of the database's")
+
+
+def _try_write(db: Database) -> None:
+    """Touch no row; a database that only reads refuses even that."""
+    with db.write() as conn:
+        conn.execute(update(ledger_head).where(false()).values(seq=ledger_head.c.seq))
 
 
 def _clock_skew_s(db: Database) -> float:

@@ -13,7 +13,7 @@ _DEADLOCKS_MARIADB = {1020, 1205, 1213}
 _LOST_MARIADB = {1040, 1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2055}
 _SERIALIZATION_POSTGRES = {"40001", "40P01"}
 _LOST_STATES = ("08", "57P", "53")
-_REFUSED_MARIADB = {1044, 1045, 1049, 1698}
+_REFUSED_MARIADB = {1044, 1045, 1049, 1142, 1143, 1698}
 _REFUSED_POSTGRES = {"28000", "28P01", "3D000", "42501"}
 _REFUSED_WORDS = (
     "authentication failed",
@@ -99,14 +99,17 @@ def _is_lost(error: exc.DBAPIError) -> bool:
 
 def _translate(error: exc.DBAPIError, url_shown: str) -> StoreError | None:
     """The same fault as an error of ours, or None for one that people cannot act on."""
-    said = str(error.orig).strip()
+    said = _sentence(error).strip()
     line = said.splitlines()[0] if said else repr(error.orig)
     kind: type[StoreError] = DatabaseUnusable
     advice = None
     if is_conflict(error):
         kind = DatabaseConflict
     elif _says(error, _REFUSED_POSTGRES, _REFUSED_MARIADB, _REFUSED_WORDS):
-        advice = "Correct the user, password or database in the database's address, or its options."
+        advice = (
+            "Correct the user, password or database in the database's address, its options, or what"
+            " that user may do."
+        )
     elif _says(error, _NO_TABLE_POSTGRES, _NO_TABLE_MARIADB, _NO_TABLE_WORDS):
         advice = "Run `lading db upgrade`; the database lacks tables of this version."
     elif _says(error, _UNWRITABLE_POSTGRES, _UNWRITABLE_MARIADB, _UNWRITABLE_WORDS):
@@ -118,6 +121,14 @@ def _translate(error: exc.DBAPIError, url_shown: str) -> StoreError | None:
     else:
         return None
     return kind(line, subject=url_shown, next_step=advice)
+
+
+def _sentence(error: exc.DBAPIError) -> str:
+    """What the driver says; that of MariaDB gives a number and a sentence."""
+    match error.orig and error.orig.args:
+        case (int() as number, str() as sentence):
+            return f"{sentence} ({number})"
+    return str(error.orig)
 
 
 @contextmanager

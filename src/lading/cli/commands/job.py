@@ -48,6 +48,9 @@ def job_next_step(job: JobRow) -> str:
     """What a person does next about the job, in one sentence."""
     number = job.id
     if job.status is JobState.FAILED:
+        # It brings every class of error with it, and takes a while; only a failed job needs it.
+        import lading.bootstrap  # noqa: F401, PLC0415
+
         steps = {cls.code: cls.next_step for cls in all_error_classes()}
         advice = steps.get(job.error_code or "", "")
         return f"{advice} Then `lading retry {number}`.".strip()

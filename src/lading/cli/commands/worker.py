@@ -68,7 +68,8 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
             f"{report.done:,} jobs done, {report.failed:,} failed,"
             f" {report.retrying + report.released:,} given back, {report.lost:,} lost to others"
         )
-    troubled = bool(report.failed or report.retrying or unwhole)
+    # A job that met a passing fault is not counted: draining waits until it was tried again.
+    troubled = bool(report.failed or unwhole)
     return NEEDS_A_PERSON if drain and troubled and not stop.is_set() else 0
 
 

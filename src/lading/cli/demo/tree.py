@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from lading.base.errors import RequestError
 from lading.cli.demo.bundles import AssetFolder, Bundle
 from lading.cli.demo.film import duration_s, write_film, write_playlist
 from lading.cli.demo.pictures import (
@@ -64,6 +65,13 @@ LATER: Final = Scene(41, "Still on its way", DUSK, 900, 600, _at(5, 19, 50), 47.
 FILM: Final = Scene(51, "A day at the lake", NOON, 640, 360, _at(1, 5, 30), 47.5622, 13.6493)
 
 
+class TreeNotMade(RequestError):
+    """The showing's tree cannot be written where it was asked for."""
+
+    code = "tree_not_made"
+    next_step = "Name a folder that can be written and has room."
+
+
 def make_tree(root: Path) -> bool:
     """Make the tree at `root`; False when it is there already.
 
@@ -73,10 +81,12 @@ def make_tree(root: Path) -> bool:
         return False
     aside = root.with_name(f".{root.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     try:
+        aside.mkdir(parents=True)
         _fill(aside)
         aside.rename(root)
+    except OSError as error:
+        raise TreeNotMade(error.strerror or str(error), subject=str(root)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return True
