@@ -269,3 +269,18 @@ def test_a_failed_job_says_what_to_do_about_its_error(program: Program, publish:
     shown = program.run_apart("job", "1").stdout
     assert "Mount it or correct its address" in shown
     assert "Then `lading retry 1`." in shown
+
+
+def test_a_finished_job_has_counted_its_last_item_too(program: Program, publish: Publish) -> None:
+    key = publish(1, damaged=True).sync_id
+    program.run("scan")
+    program.run("queue", key)
+    program.run("worker", "--drain", status=1)
+    assert program.json("job", "1")["progress"]["items_failed"] == 1
+    sound = publish(2).sync_id
+    program.run("scan")
+    for _ in range(2):
+        program.run("queue", sound)
+        program.run("worker", "--drain")
+    progress = program.json("job", "3")["progress"]
+    assert (progress["items_done"], progress["items_skipped"]) == (0, 2)

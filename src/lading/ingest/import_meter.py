@@ -51,12 +51,14 @@ class ImportMeter:
         with self._lock:
             self._skipped += 1
             self._bytes_skipped += size_bytes
+        self._context.report(self.progress())
 
     def failed(self, size_bytes: int) -> None:
         """Take note of an item that could not be imported; its bytes are not waited for."""
         with self._lock:
             self._failed += 1
             self._bytes_total -= size_bytes
+        self._context.report(self.progress())
 
     def finished(self, bytes_left: int) -> None:
         """Take note of an item that was imported, of which `bytes_left` needed no transfer."""
