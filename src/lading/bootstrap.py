@@ -47,9 +47,12 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
 
     Sources are not touched until they are used: one that is not mounted hinders nothing else.
     Raises `StoreError` for a database or store that cannot be used, `RequestError` for settings
-    that make no sense, and, with `need_migrated`, `DatabaseNotMigrated`.
+    that make no sense, and, with `need_migrated`, `DatabaseNotMade` or
+    `DatabaseNotMigrated`.
     """
-    db = open_database(settings.database.address, pool_size=settings.database.pool_size)
+    db = open_database(
+        settings.database.address, pool_size=settings.database.pool_size, create=not need_migrated
+    )
     try:
         if need_migrated:
             require_current(db)

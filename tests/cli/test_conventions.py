@@ -234,6 +234,10 @@ def test_a_store_and_a_database_that_are_gone_are_status_4(
 def test_an_empty_database_is_refused_until_it_is_upgraded(program: Program) -> None:
     for file in (program.folder / "lading-data").glob("lading.sqlite*"):
         file.unlink()
+    # A command that only reads makes no file, here or in a wrong folder.
+    assert program.run("batches", "--json", status=2).error["code"] == "database_not_made"
+    assert list((program.folder / "lading-data").glob("lading.sqlite*")) == []
+    (program.folder / "lading-data/lading.sqlite").touch()
     assert program.run("batches", "--json", status=4).error["code"] == "database_not_migrated"
     assert program.json("db", "upgrade", "--dry-run")["changed"] is False
     assert program.json("db", "upgrade")["changed"] is True

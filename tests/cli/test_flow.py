@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -284,3 +285,13 @@ def test_a_finished_job_has_counted_its_last_item_too(program: Program, publish:
         program.run("worker", "--drain")
     progress = program.json("job", "3")["progress"]
     assert (progress["items_done"], progress["items_skipped"]) == (0, 2)
+
+
+def test_a_first_scan_makes_the_database_and_the_store_by_itself(
+    program: Program, publish: Publish
+) -> None:
+    shutil.rmtree(program.folder / "lading-data")
+    publish(1)
+    assert "1 new" in program.run("scan").stdout
+    assert len(program.json("queue", "--all-ready")["results"]) == 1
+    assert program.json("worker", "--drain")["done"] == 1

@@ -213,7 +213,7 @@ def test_relative_addresses_are_below_a_folder_of_any_name(tmp_path: Path) -> No
 def test_a_folder_that_cannot_be_made_is_named(bare: Program) -> None:
     (bare.folder / "file").touch()
     (bare.folder / "lading.toml").write_text('data_dir = "file/data"\n')
-    for command in (["db", "upgrade"], ["up", "--port", "0"], ["batches"]):
+    for command in (["db", "upgrade"], ["up", "--port", "0"]):
         assert "file/data" in str(bare.run(*command, "--json", status=4).error["subject"])
     bare.config = bare.folder / "file/lading.toml"
     assert bare.run("init", "--json", status=2).error["code"] == "settings_not_written"

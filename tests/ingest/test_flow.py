@@ -14,6 +14,7 @@ from lading.ingest.plan import BadPlan, NotPreflighted, Plan
 from lading.ingest.preflight import BatchBusy
 from lading.ingest.queueing import QueueOutcome
 from lading.ingest.scan import ScanNotBelieved
+from lading.ingest.source import SourceMissing
 from lading.ingest.verifying import VerifyLevel, verify_library
 from lading.ledger.batches import BatchOvertaken
 from lading.ledger.items import count_outcomes
@@ -220,6 +221,25 @@ def test_decisions_that_no_worker_was_given_are_forgotten_and_the_others_kept(
             )
         )
     assert revisions == {1, 4}
+
+
+def test_an_imported_batch_stays_so_when_its_source_is_away_at_a_new_preflight(
+    here: Installation, publisher: Publisher
+) -> None:
+    photos(publisher, 2)
+    (batch_id,) = here.take_in()
+    away = publisher.root.with_name("away")
+    publisher.root.rename(away)
+    with pytest.raises(SourceMissing):
+        here.ingest.preflight(batch_id, actor=ACTOR)
+    batch = here.batch(batch_id)
+    assert (batch.state, batch.revision) == (BatchState.IMPORTED, 1)
+    with here.db.read() as conn:
+        assert count_outcomes(conn, batch_id, 1)[Outcome.CREATED] == 2
+    away.rename(publisher.root)
+    here.ingest.queue([batch_id], actor=ACTOR)
+    here.drain()
+    assert here.batch(batch_id).state is BatchState.IMPORTED
 
 
 def test_a_batch_that_a_job_has_is_not_preflighted(

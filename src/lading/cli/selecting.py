@@ -9,11 +9,16 @@ from sqlalchemy import Connection, select
 from lading.db import Database
 from lading.db.clock import now
 from lading.ingest.plan import Plan, PlanOutdated
+from lading.ingest.rules import PREFLIGHT_STALE
 from lading.ledger.batches import Batch, batch_ids
 from lading.ledger.queries import find_batch, list_batches
 from lading.ledger.states import BatchState
 
-READY_STATES = (BatchState.PENDING, BatchState.PREFLIGHT_PASSED)
+READY_STATES = (
+    BatchState.PENDING,
+    BatchState.PREFLIGHT_PASSED,
+    BatchState.PREFLIGHT_STALE,  # queueing decides anew, about the manifest as it is now
+)
 PAGE_BATCHES = 1_000
 PREFLIGHT_SILENT_S = 3_600
 """A preflight that lives records its decisions far more often."""
@@ -35,7 +40,7 @@ def by_states(
 
 
 def ready(db: Database, *, source: str | None = None) -> list[Batch]:
-    """What can be queued as it is: preflight passed, or pending with nothing against it.
+    """What can be queued: preflight passed, gone stale, or pending with nothing against it.
 
     Also what has long been in preflight without a sign of life: whoever was at it was killed.
     """
@@ -44,7 +49,7 @@ def ready(db: Database, *, source: str | None = None) -> list[Batch]:
     return [
         batch
         for batch in by_states(db, (*READY_STATES, BatchState.PREFLIGHTING), source=source)
-        if batch.reason is None
+        if batch.reason in {None, PREFLIGHT_STALE.code}
         and (batch.state is not BatchState.PREFLIGHTING or batch.updated_at < silent_since)
     ]
 

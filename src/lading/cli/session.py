@@ -43,7 +43,9 @@ class Session:
     def open_database(self) -> Iterator[Database]:
         """Only the database, which must have the current schema."""
         settings = self.load_settings()
-        db = open_database(settings.database.address, pool_size=settings.database.pool_size)
+        db = open_database(
+            settings.database.address, pool_size=settings.database.pool_size, create=False
+        )
         try:
             require_current(db)
             yield db

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from lading.base.errors import StoreError
 from lading.bootstrap import STORE_NAME
 from lading.db import Database, open_database
+from lading.db.engine import database_file_exists
 from lading.db.migrate import current_revision, head_revision, upgrade
 from lading.library.tables import asset_file
 from lading.settings import Settings
@@ -45,6 +46,16 @@ def set_up(settings: Settings) -> bool:
         return revision is None and upgrade(db)
     finally:
         db.close()
+
+
+def set_up_on_first_use(settings: Settings) -> None:
+    """Make a new installation on the embedded database, for a command that begins to use one.
+
+    Does nothing where there is a file already, for a database server, and without a source: then
+    this is more likely the wrong folder.
+    """
+    if settings.sources and not database_file_exists(settings.database.address):
+        set_up(settings)
 
 
 def _holds_nothing(db: Database) -> bool:

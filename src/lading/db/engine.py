@@ -91,14 +91,23 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 5) -> Database:
+class DatabaseNotMade(RequestError):
+    """There is no SQLite file where the settings say, and this command does not make one."""
+
+    code = "database_not_made"
+    http_status = 404
+    next_step = "Run `lading init`, or name your settings file with --config."
+
+
+def open_database(url: str, *, pool_size: int = 5, create: bool = True) -> Database:
     """Open the database at `url` (`sqlite:///path`, `postgresql://…`, `mariadb://…`).
 
-    A SQLite file and its folder are created on first use. Raises `RequestError` for an address
-    that cannot be understood, `MissingExtra` without the driver, `DatabaseUnavailable` when
-    nothing answers there, and `DatabaseUnusable` for a server that is too old.
+    A SQLite file and its folder are created on first use; without `create`, a missing one is
+    `DatabaseNotMade`. Raises `RequestError` for an address that cannot be understood,
+    `MissingExtra` without the driver, `DatabaseUnavailable` when nothing answers there, and
+    `DatabaseUnusable` for a server that is too old.
     """
-    parsed = _parse(url)
+    parsed = _parse(url, create=create)
     dialect = parsed.get_backend_name()
     try:
         engine = _create(parsed, dialect, pool_size)
@@ -111,7 +120,7 @@ def open_database(url: str, *, pool_size: int = 5) -> Database:
     return Database(engine, dialect=dialect)
 
 
-def _parse(url: str) -> URL:
+def _parse(url: str, *, create: bool) -> URL:
     try:
         parsed = make_url(url)
         driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
@@ -125,8 +134,20 @@ def _parse(url: str) -> URL:
     # An address of SQLite's own (`file:…?mode=ro&uri=true`) names a file that is there already.
     path = parsed.database or ""
     if backend == "sqlite" and path and path != ":memory:" and not path.startswith("file:"):
-        _make_folder(os.path.dirname(os.path.abspath(path)))
+        if create:
+            _make_folder(os.path.dirname(os.path.abspath(path)))
+        elif not os.path.exists(path):
+            raise DatabaseNotMade("there is no database here yet", subject=path)
     return parsed
+
+
+def database_file_exists(url: str) -> bool:
+    """Whether there is a database to open: always so for a server. Raises like `open_database`."""
+    try:
+        _parse(url, create=False)
+    except DatabaseNotMade:
+        return False
+    return True
 
 
 def _make_folder(folder: str) -> None:

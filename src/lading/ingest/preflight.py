@@ -33,7 +33,12 @@ from lading.ledger.items import (
     delete_unused_decisions,
     insert_items,
 )
-from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState, Decision
+from lading.ledger.states import (
+    ACTIVE_BATCH_STATES,
+    FINAL_BATCH_STATES,
+    BatchState,
+    Decision,
+)
 from lading.ledger.tables import ingest_batch
 
 CHUNK_ITEMS: Final = 500
@@ -106,7 +111,7 @@ def preflight(
     `BatchBusy` for a batch that a job has, `BatchOvertaken` when another preflight of the
     same batch began later, and `Interrupted` after a stop request.
     """
-    batch = parts.db.run(lambda conn: _begin(conn, batch_id))
+    before, batch = parts.db.run(lambda conn: _begin(conn, batch_id))
     source = parts.source(batch.source)
     try:
         with (
@@ -129,11 +134,12 @@ def preflight(
     except BaseException:
         # Also Ctrl-C: a batch that is left as it is now would seem to be worked on.
         with suppress(LadingError):
-            parts.db.run(lambda conn: _give_back(conn, batch))
+            parts.db.run(lambda conn: _give_back(conn, batch, before))
         raise
 
 
-def _begin(conn: Connection, batch_id: int) -> Batch:
+def _begin(conn: Connection, batch_id: int) -> tuple[Batch, Batch]:
+    """The batch as it was, and as it is in preflight."""
     batch = get_batch(conn, batch_id, lock=True)
     if batch.state in ACTIVE_BATCH_STATES:
         raise BatchBusy("a job has this batch", subject=batch.batch_key, found=batch.state)
@@ -142,7 +148,7 @@ def _begin(conn: Connection, batch_id: int) -> Batch:
     delete_unused_decisions(
         conn, batch.id, after_revision=batch.queued_revision or 0, before_revision=revision
     )
-    return get_batch(conn, batch_id)
+    return batch, get_batch(conn, batch_id)
 
 
 def _decided_chunks(
@@ -275,6 +281,15 @@ def _refuse(conn: Connection, batch: Batch, refusal: BatchRefused, actor: str) -
     )
 
 
-def _give_back(conn: Connection, batch: Batch) -> None:
-    """Preflight did not come to its end; the batch waits as if it had not begun."""
-    _guard(conn, batch, state=BatchState.PENDING.value)
+def _give_back(conn: Connection, batch: Batch, before: Batch) -> None:
+    """Preflight did not come to its end; the batch stands as if it had not begun.
+
+    What was imported stays so, with the decisions it was imported by. Others wait for new ones.
+    """
+    if before.state in FINAL_BATCH_STATES and before.revision == before.queued_revision:
+        _guard(conn, batch, state=before.state.value, revision=before.revision)
+        delete_unused_decisions(
+            conn, batch.id, after_revision=before.revision, before_revision=batch.revision + 1
+        )
+    else:
+        _guard(conn, batch, state=BatchState.PENDING.value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -25,6 +26,9 @@ from lading.ledger.chain import Entry
 from lading.ledger.events import BatchMoved, BatchQueued
 from lading.ledger.items import count_outcomes
 from lading.ledger.states import ACTIVE_BATCH_STATES, BATCH_TRANSITIONS, BatchState
+
+IMPORT_ATTEMPTS_MAX: Final = 12
+"""With the worker's waits in between, a store or a mount may be away for half an hour."""
 
 
 class QueueOutcome(StrEnum):
@@ -161,6 +165,7 @@ def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
         batch_id=batch.id,
         priority=request.priority,
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
+        attempts_max=IMPORT_ATTEMPTS_MAX,
     )
     entries: list[Entry] = []
     (enqueued,) = request.parts.queue.enqueue(conn, [job], actor=request.actor, entries=entries)

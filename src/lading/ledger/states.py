@@ -30,8 +30,10 @@ S = BatchState
 
 BATCH_TRANSITIONS: Final[Mapping[BatchState, frozenset[BatchState]]] = {
     S.PENDING: frozenset({S.PENDING, S.PREFLIGHTING, S.SUPERSEDED}),
+    # back to where it was when it could not be decided about after all
     S.PREFLIGHTING: frozenset(
         {S.PREFLIGHTING, S.PREFLIGHT_PASSED, S.PREFLIGHT_FAILED, S.PENDING, S.SUPERSEDED}
+        | {S.IMPORTED, S.PARTIAL, S.FAILED, S.CANCELLED}
     ),
     S.PREFLIGHT_PASSED: frozenset({S.PREFLIGHTING, S.PREFLIGHT_STALE, S.QUEUED, S.SUPERSEDED}),
     S.PREFLIGHT_FAILED: frozenset({S.PREFLIGHTING, S.PENDING, S.SUPERSEDED}),

@@ -12,6 +12,7 @@ from lading.cli import output, progress
 from lading.cli.failures import report
 from lading.cli.reasons import Reasons
 from lading.cli.session import Session, with_session
+from lading.cli.setting_up import set_up_on_first_use
 from lading.ingest.scan import ScanReport
 
 CHANGES_SHOWN = 20
@@ -36,6 +37,8 @@ def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run
     status = 0
     reports: list[ScanReport] = []
     errors: list[dict[str, object]] = []
+    if not dry_run:
+        set_up_on_first_use(settings)
     with open_lading(settings) as lading:
         names = list(dict.fromkeys(sources)) or sorted(lading.sources)
         if not names:

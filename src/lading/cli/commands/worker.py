@@ -16,6 +16,7 @@ from lading.cli import output
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.logs import configure_logs
 from lading.cli.session import Session, with_session
+from lading.cli.setting_up import set_up_on_first_use
 from lading.jobs.signals import install_signal_handlers
 from lading.jobs.worker import Worker
 from lading.ledger.events import BatchFinished
@@ -52,6 +53,7 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
     try:
         if until_stdin_ends:
             threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+        set_up_on_first_use(settings)
         with open_lading(settings) as lading:
             begin = _last_event_seq(lading)
             worker = Worker(lading.db, lading.queue, lading.handlers, limits.limits, stop=stop)
