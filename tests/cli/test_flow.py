@@ -172,6 +172,7 @@ def test_jobs_are_cancelled_retried_prioritised_and_intake_paused(
     program.run("retry", str(job))
     assert program.json("worker", "--drain")["done"] == 0
     assert program.json("intake", "show")["why"] == "night"
+    assert "Intake is paused" in program.run("worker", "--drain").stdout
     program.run("intake", "resume")
     assert program.json("worker", "--drain")["done"] == 1
     assert program.json("batch", key)["state"] == "imported"

@@ -61,15 +61,25 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
             report = worker.run(drain=drain)
             _log.info("worker ended", why=stop.reason or "drained", **output.plain(report))
             unwhole = _batches_not_whole(lading, begin, report.worker)
+            intake = lading.queue.intake()
     finally:
         restore()
     if session.as_json:
-        output.emit({"stopped": stop.reason, **output.plain(report), "batches_unwhole": unwhole})
+        output.emit(
+            {
+                "stopped": stop.reason,
+                **output.plain(report),
+                "batches_unwhole": unwhole,
+                "intake_paused": intake.paused,
+            }
+        )
     elif drain:
         output.say(
             f"{report.done:,} jobs done, {report.failed:,} failed,"
             f" {report.retrying + report.released:,} given back, {report.lost:,} lost to others"
         )
+        if intake.paused:
+            output.say("Intake is paused: what is in line waits for `lading intake resume`.")
     # A job that met a passing fault is not counted: draining waits until it was tried again.
     troubled = bool(report.failed or unwhole)
     return NEEDS_A_PERSON if drain and troubled and not stop.is_set() else 0
