@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from lading.base.errors import SourceError
 from lading.base.stopping import StopSignal
-from lading.ingest.source import BatchRef, Decided, Item
+from lading.ingest.source import Decided, Item
 from lading.ledger.states import ACTIVE_BATCH_STATES, Decision, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item
 from lading.library.known import (
@@ -35,7 +35,7 @@ from lading.sources.handover.rules import (
     is_kept,
     judge_asset,
 )
-from lading.sources.handover.upstream import Upstream
+from lading.sources.handover.upstream import OpenBundle
 from lading.storage.transfer import verify_in_place
 
 FILES_PER_COMPARISON: Final = 20_000
@@ -55,19 +55,8 @@ class _Uncounted:
 class Decider:
     """Decides for one open bundle. `in_place_store` names its files' store when none is copied."""
 
-    def __init__(
-        self,
-        batch: BatchRef,
-        action: str,
-        upstream: Upstream,
-        identity: str,
-        in_place_store: str | None,
-    ) -> None:
-        self._batch = batch
-        self._action = action
-        self._upstream = upstream
-        self._identity = identity
-        self._in_place_store = in_place_store
+    def __init__(self, bundle: OpenBundle) -> None:
+        self._bundle = bundle
 
     def decide(
         self, conn: Connection, items: Sequence[Item], *, check_bytes: bool
@@ -96,12 +85,12 @@ class Decider:
     def _assets(
         self, conn: Connection, items: Mapping[int, AssetItem], *, check_bytes: bool
     ) -> dict[int, Verdict]:
-        if self._action == "remove":
+        if self._bundle.action == "remove":
             return self._asset_removals(conn, items)
         verdicts: dict[int, Verdict] = {}
         sound: dict[int, AssetItem] = {}
         for place, item in items.items():
-            fault = judge_asset(self._action, item) or self._file_fault(item, check_bytes)
+            fault = judge_asset(self._bundle.action, item) or self._file_fault(item, check_bytes)
             if fault is None:
                 sound[place] = item
             else:
@@ -119,13 +108,13 @@ class Decider:
             known = load_assets(conn, [item.content_hash for item in some.values()])
             for place, item in some.items():
                 there = known.get(item.content_hash)
-                files = planned_files(item, there, self._in_place_store)
+                files = planned_files(item, there, self._bundle.in_place_store)
                 state = LibraryState()
                 if there is not None:
-                    proposal = propose_asset(self._action, item, files, there)
+                    proposal = propose_asset(self._bundle.action, item, files, there)
                     same = not differences(there, proposal).any
                     state = LibraryState(known=True, same=same, deleted=there.row.deleted)
-                verdict = decide_asset(self._action, item, state)
+                verdict = decide_asset(self._bundle.action, item, state)
                 verdicts[place] = _noting_cover(verdict, item.cover_hash, awaited)
         return verdicts
 
@@ -137,7 +126,7 @@ class Decider:
         for place, item in items.items():
             row = rows.get(item.content_hash)
             state = LibraryState(known=row is not None, deleted=row is not None and row.deleted)
-            verdicts[place] = decide_asset(self._action, item, state)
+            verdicts[place] = decide_asset(self._bundle.action, item, state)
         return verdicts
 
     def _file_fault(self, item: AssetItem, check_bytes: bool) -> Fault | None:
@@ -147,13 +136,13 @@ class Decider:
             try:
                 fault = self._look(file, check_bytes)
             except SourceError as error:
-                fault = self._upstream.item_fault(error, self._identity)
+                fault = self._bundle.upstream.item_fault(error, self._bundle.identity)
             if fault is not None:
                 return fault
         return None
 
     def _look(self, file: FileEntry, check_bytes: bool) -> Fault | None:
-        root = self._upstream.root
+        root = self._bundle.upstream.root
         found = root.stat(file.path).size_bytes
         if found != file.size_bytes:
             return Fault("size_mismatch", str(file.size_bytes), str(found), file.path)
@@ -172,13 +161,13 @@ class Decider:
         self, conn: Connection, items: Mapping[int, ContainerItem]
     ) -> dict[int, Verdict]:
         refs = {place: container_ref(item) for place, item in items.items()}
-        if self._action == "remove":
+        if self._bundle.action == "remove":
             rows = find_containers(conn, list(refs.values()))
             states = {ref: LibraryState(known=True, deleted=rows[ref].deleted) for ref in rows}
             return {
                 place: _noting_key(
                     decide_container(
-                        self._action, item, states.get(refs[place], LibraryState()), ()
+                        self._bundle.action, item, states.get(refs[place], LibraryState()), ()
                     ),
                     item,
                 )
@@ -195,11 +184,11 @@ class Decider:
             there = known.get(refs[place])
             state = LibraryState()
             if there is not None:
-                proposal = propose_container(self._action, item, there)
+                proposal = propose_container(self._bundle.action, item, there)
                 same = not container_differences(there, proposal).any
                 state = LibraryState(known=True, same=same, deleted=there.row.deleted)
             missing = [member for member in item.members or () if member in unknown]
-            verdict = decide_container(self._action, item, state, missing)
+            verdict = decide_container(self._bundle.action, item, state, missing)
             verdict = _noting_cover(verdict, item.cover_hash, awaited)
             verdicts[place] = _noting_key(verdict, item)
         return verdicts
@@ -212,8 +201,8 @@ class Decider:
             left.difference_update(
                 conn.scalars(
                     select(column).where(
-                        ingest_batch_item.c.batch_id == self._batch.id,
-                        ingest_batch_item.c.revision == self._batch.revision,
+                        ingest_batch_item.c.batch_id == self._bundle.batch.id,
+                        ingest_batch_item.c.revision == self._bundle.batch.revision,
                         ingest_batch_item.c.kind == "asset",
                         column.in_(chunk),
                     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
-from lading.ingest.source import BatchRef, FetchContext, Item
+from lading.ingest.source import FetchContext, Item
 from lading.ledger.states import Decision, Outcome
 from lading.library.assets import Document, FileFacts, find_assets, save_asset
 from lading.library.containers import find_containers, save_container
@@ -25,7 +25,7 @@ from lading.sources.handover.rules import (
     is_document,
     is_kept,
 )
-from lading.sources.handover.upstream import Upstream, refused_item
+from lading.sources.handover.upstream import OpenBundle, refused_item
 from lading.storage.transfer import copy_in, verified_chunks, verify_in_place
 
 
@@ -41,19 +41,8 @@ class Fetched:
 class Importer:
     """Takes items of one open bundle in; the same one serves several threads."""
 
-    def __init__(
-        self,
-        batch: BatchRef,
-        action: str,
-        upstream: Upstream,
-        identity: str,
-        in_place_store: str | None,
-    ) -> None:
-        self._batch = batch
-        self._action = action
-        self._upstream = upstream
-        self._identity = identity
-        self._in_place_store = in_place_store
+    def __init__(self, bundle: OpenBundle) -> None:
+        self._bundle = bundle
 
     def fetch(self, item: Item, decided: Decision, context: FetchContext) -> Fetched:
         """Verify each byte of the item once, copying or leaving it in place (A1, A11, A12).
@@ -68,7 +57,7 @@ class Importer:
             )
         if not isinstance(payload, AssetItem) or decided is Decision.REMOVE:
             return Fetched()
-        if self._action == "remove":
+        if self._bundle.action == "remove":
             return Fetched()
         files: list[FileFacts] = []
         source: Document | None = None
@@ -86,7 +75,7 @@ class Importer:
                     body = self._read(file, context)
                     ai_runs.append(Document(analysis_kind(file), file.sha256, body))
             except SourceError as error:
-                fault = self._upstream.item_fault(error, self._identity)
+                fault = self._bundle.upstream.item_fault(error, self._bundle.identity)
                 raise refused_item(fault, item.key) from error
         return Fetched(tuple(files), source, tuple(ai_runs))
 
@@ -102,8 +91,8 @@ class Importer:
         )
 
     def _bring(self, file: FileEntry, context: FetchContext) -> FileFacts:
-        root = self._upstream.root
-        if self._in_place_store is not None:
+        root = self._bundle.upstream.root
+        if self._bundle.in_place_store is not None:
             verify_in_place(
                 root,
                 file.path,
@@ -112,7 +101,7 @@ class Importer:
                 meter=context.meter,
                 stop=context.stop,
             )
-            return file_facts(file, store=self._in_place_store, location=file.path)
+            return file_facts(file, store=self._bundle.in_place_store, location=file.path)
         stored = copy_in(
             root,
             file.path,
@@ -128,7 +117,7 @@ class Importer:
 
     def _read(self, file: FileEntry, context: FetchContext) -> bytes:
         """A document's bytes; the rules have bounded how many there may be."""
-        with self._upstream.root.open(file.path) as opened:
+        with self._bundle.upstream.root.open(file.path) as opened:
             chunks = verified_chunks(
                 opened,
                 size_bytes=file.size_bytes,
@@ -141,18 +130,18 @@ class Importer:
     def _write_asset(
         self, conn: Connection, item: Item, payload: AssetItem, fetched: Fetched
     ) -> Outcome:
-        if self._action == "remove":
+        if self._bundle.action == "remove":
             if mark_assets(conn, [payload.content_hash], deleted=True):
                 return Outcome.REMOVED
             there = bool(find_assets(conn, [payload.content_hash]))
             return self._settled(item, decide_asset("remove", payload, _in_trash(there)).fault)
         known = None
-        if self._action == "update":
+        if self._bundle.action == "update":
             found = load_assets(conn, [payload.content_hash], lock=True)
             known = found.get(payload.content_hash)
             state = LibraryState(known=known is not None)
-            self._settled(item, decide_asset(self._action, payload, state).fault)
-        proposal = propose_asset(self._action, payload, fetched.files, known)
+            self._settled(item, decide_asset(self._bundle.action, payload, state).fault)
+        proposal = propose_asset(self._bundle.action, payload, fetched.files, known)
         return save_asset(
             conn,
             proposal.facts,
@@ -160,12 +149,12 @@ class Importer:
             source=fetched.source,
             ai_runs=fetched.ai_runs,
             cover=payload.cover_hash,
-            batch_id=self._batch.id,
+            batch_id=self._bundle.batch.id,
         ).outcome
 
     def _write_container(self, conn: Connection, item: Item, payload: ContainerItem) -> Outcome:
         ref = container_ref(payload)
-        if self._action == "remove":
+        if self._bundle.action == "remove":
             if mark_containers(conn, [ref], deleted=True):
                 return Outcome.REMOVED
             there = bool(find_containers(conn, [ref]))
@@ -173,12 +162,12 @@ class Importer:
                 item, decide_container("remove", payload, _in_trash(there), ()).fault
             )
         known = None
-        if self._action == "update":
+        if self._bundle.action == "update":
             known = load_containers(conn, [ref], lock=True).get(ref)
             state = LibraryState(known=known is not None)
-            self._settled(item, decide_container(self._action, payload, state, ()).fault)
-        facts = propose_container(self._action, payload, known)
-        return save_container(conn, facts, batch_id=self._batch.id).outcome
+            self._settled(item, decide_container(self._bundle.action, payload, state, ()).fault)
+        facts = propose_container(self._bundle.action, payload, known)
+        return save_container(conn, facts, batch_id=self._bundle.batch.id).outcome
 
     def _settled(self, item: Item, fault: Fault | None) -> Outcome:
         """Nothing is left to do, unless what was to be changed is gone since preflight."""

@@ -8,37 +8,28 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from lading.base.errors import InternalError
-from lading.ingest.source import BatchRef, Decided, FetchContext, Item
+from lading.ingest.source import Decided, FetchContext, Item
 from lading.ledger.states import Decision, Outcome
 from lading.sources.handover.decide import Decider
 from lading.sources.handover.importer import Fetched, Importer
 from lading.sources.handover.items import AssetItem, BadItem, ContainerItem
 from lading.sources.handover.manifest import stream_items
 from lading.sources.handover.rules import BYTES_MAX
-from lading.sources.handover.upstream import Upstream
+from lading.sources.handover.upstream import OpenBundle
 
 
 class HandoverBatch:
     """The `OpenBatch` of a bundle; good until its context ends."""
 
     def __init__(
-        self,
-        batch: BatchRef,
-        *,
-        manifest_sha256: str,
-        type_: str,
-        action: str,
-        spool: BinaryIO,
-        upstream: Upstream,
-        identity: str,
-        in_place_store: str | None,
+        self, bundle: OpenBundle, *, manifest_sha256: str, type_: str, spool: BinaryIO
     ) -> None:
         self.manifest_sha256 = manifest_sha256
         self.type = type_
-        self.action = action
+        self.action = bundle.action
         self._spool = spool
-        self._decider = Decider(batch, action, upstream, identity, in_place_store)
-        self._importer = Importer(batch, action, upstream, identity, in_place_store)
+        self._decider = Decider(bundle)
+        self._importer = Importer(bundle)
 
     def items(self) -> Iterator[Item]:
         """Assets in the manifest's order, then containers and whatever is neither."""

@@ -14,7 +14,13 @@ from lading.sources.handover.discover import discover
 from lading.sources.handover.manifest import open_spool
 from lading.sources.handover.open_batch import HandoverBatch
 from lading.sources.handover.proposals import IN_PLACE_PREFIX
-from lading.sources.handover.upstream import Upstream, fault_of, refused_batch, refused_item
+from lading.sources.handover.upstream import (
+    OpenBundle,
+    Upstream,
+    fault_of,
+    refused_batch,
+    refused_item,
+)
 from lading.storage.roots import SafeRoot, source_fault
 
 KIND: Final = "handover"
@@ -74,15 +80,18 @@ class HandoverSource:
             manifest = reading.manifest
             if manifest is None or manifest.header is None or manifest.sha256 is None:
                 raise InternalError("a bundle without a fault has no header", subject=batch.key)
-            yield HandoverBatch(
+            bundle = OpenBundle(
                 batch,
-                manifest_sha256=manifest.sha256,
-                type_=manifest.header.type,
                 action=manifest.header.action,
-                spool=spool,
                 upstream=self._upstream,
                 identity=identity,
                 in_place_store=IN_PLACE_PREFIX + self.name if self.keep == "in_place" else None,
+            )
+            yield HandoverBatch(
+                bundle,
+                manifest_sha256=manifest.sha256,
+                type_=manifest.header.type,
+                spool=spool,
             )
 
     def read_location(self, location: str) -> Iterator[bytes]:

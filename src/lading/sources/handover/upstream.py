@@ -6,10 +6,11 @@ looked at again before anybody is blamed (G1).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from lading.base.errors import SourceError
-from lading.ingest.source import BatchRefused, ItemRefused, SourceMissing
+from lading.ingest.source import BatchRef, BatchRefused, ItemRefused, SourceMissing
 from lading.sources.handover.reasons import REASONS
 from lading.sources.handover.rules import Fault
 from lading.storage.roots import (
@@ -23,6 +24,22 @@ from lading.storage.roots import (
 from lading.storage.transfer import FileChanged, HashMismatch, SizeMismatch
 
 SYNC_FOLDER: Final = "sync"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBundle:
+    """What deciding about a bundle's items and taking them in both need to know of it.
+
+    `identity` is the root's at the opening. `in_place_store` names the store of files that stay
+    where they are, None when they are copied.
+    """
+
+    batch: BatchRef
+    action: str
+    upstream: Upstream
+    identity: str
+    in_place_store: str | None
+
 
 _CODES: Final[dict[type[SourceError], str]] = {
     FileMissing: "missing_file",
