@@ -6,7 +6,6 @@ library it also finds bytes that nothing owns.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,8 @@ from lading.ledger.states import SUCCESSFUL_OUTCOMES, Outcome
 from lading.ledger.tables import ingest_batch_item
 from lading.library.tables import CONTAINERS, ContainerKind, asset, asset_file
 from lading.storage.placement import CONTENT_PREFIX, content_hash_of
+from lading.storage.port import ObjectMissing
+from lading.storage.transfer import hash_chunks, hash_stored
 
 CHUNK_ROWS: Final = 500
 PROBLEMS_MAX: Final = 1_000
@@ -135,20 +136,16 @@ class _Verification:
         return known.size_bytes if known else None
 
     def _hash(self, row: Row[Any]) -> tuple[int | None, str | None]:
-        if row.store.startswith("source:"):
-            source = self.parts.source(row.store.removeprefix("source:"))
-            chunks = source.read_location(row.location)
-        elif self.parts.store.head(row.location) is None:
+        try:
+            if row.store.startswith("source:"):
+                source = self.parts.source(row.store.removeprefix("source:"))
+                digest, size = hash_chunks(source.read_location(row.location), stop=self._stop)
+            else:
+                digest, size = hash_stored(self.parts.store, row.location, stop=self._stop)
+        except ObjectMissing:
             return None, None
-        else:
-            chunks = self.parts.store.get(row.location)
-        digest, size = hashlib.sha256(), 0
-        for chunk in chunks:
-            self._stop.check()
-            digest.update(chunk)
-            size += len(chunk)
-            self.report.bytes += len(chunk)
-        return size, digest.hexdigest()
+        self.report.bytes += size
+        return size, digest
 
 
 def verify_batch(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -186,9 +186,19 @@ def hash_stored(
 
     Raises `ObjectMissing`, other `StoreError`s, and `Interrupted` between chunks.
     """
+    return hash_chunks(store.get(key), meter=meter, stop=stop)
+
+
+def hash_chunks(
+    chunks: Iterable[bytes],
+    *,
+    meter: TransferMeter | None = None,
+    stop: StopSignal | None = None,
+) -> tuple[str, int]:
+    """The sha256 and size of bytes, wherever they come from. Raises what `chunks` raises."""
     digest = _Digest()
     size = 0
-    for chunk in store.get(key):
+    for chunk in chunks:
         if stop is not None:
             stop.check()
         digest.update(chunk)
