@@ -1,0 +1,1 @@
+"""Who may do what: accounts with roles, their sessions and tokens, and how they sign in."""
