@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, insert, select, text, update
 
 from lading.base.errors import RequestError
-from lading.db import Database, DatabaseConflict, DatabaseUnusable, open_database
+from lading.db import Database, DatabaseConflict, DatabaseUnusable, open_database, rehearsal
 from lading.db.bulk import CHUNK_ROWS, bulk_insert
 from lading.db.engine import TRANSACTION_TRIES_MAX, _prepare_connections, ping
 from lading.testing.servers_db import Backend, Server, private_mariadb, url_of
@@ -128,6 +128,19 @@ def test_an_error_inside_a_writing_transaction_leaves_nothing(scratch: Database)
     with pytest.raises(ZeroDivisionError):
         insert_and_fail(scratch.write(), 1)
     assert numbers(scratch) == []
+
+
+def test_what_is_rehearsed_is_checked_and_undone_and_nothing_else_is(scratch: Database) -> None:
+    with rehearsal():
+        with scratch.write() as conn:
+            conn.execute(insert(sample).values(number=1))
+            assert conn.scalars(select(sample.c.number)).all() == [1]
+        with pytest.raises(ZeroDivisionError):
+            insert_and_fail(scratch.write(), 2)
+    assert numbers(scratch) == []
+    with scratch.write() as conn:
+        conn.execute(insert(sample).values(number=3))
+    assert numbers(scratch) == [3]
 
 
 def test_with_autocommit_each_statement_stands_alone(scratch: Database) -> None:

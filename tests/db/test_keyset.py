@@ -70,6 +70,47 @@ def test_walking_pages_while_rows_arrive_neither_skips_nor_repeats(
     assert [number for number in seen if number < ROWS] == in_order
 
 
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_going_back_meets_what_was_shown_and_what_came_meanwhile_once(
+    scratch: Database, order: list[Key]
+) -> None:
+    with scratch.write() as conn:
+        bulk_insert(conn, sample, rows_with_ties(range(200), seed=1))
+    pages: list[Page] = []
+    with scratch.read() as conn:
+        while not pages or pages[-1].next_cursor is not None:
+            cursor = pages[-1].next_cursor if pages else None
+            pages.append(fetch_page(conn, QUERY, order, cursor=cursor, limit=17))
+    assert pages[0].prev_cursor is None
+    arriving = 200
+    back = [pages[-1]]
+    while back[-1].prev_cursor is not None:
+        with scratch.write() as conn:
+            bulk_insert(conn, sample, rows_with_ties(range(arriving, arriving + 2), seed=arriving))
+        arriving += 2
+        with scratch.read() as conn:
+            back.append(fetch_page(conn, QUERY, order, cursor=back[-1].prev_cursor, limit=17))
+        assert back[-1].next_cursor is not None
+    seen = [row.number for page in reversed(back) for row in page.rows]
+    assert len(seen) == len(set(seen))
+    shown = [row.number for page in pages for row in page.rows]
+    assert [number for number in seen if number < 200] == shown
+
+
+def test_a_page_back_from_which_all_is_gone_is_the_first_page(scratch: Database) -> None:
+    with scratch.write() as conn:
+        bulk_insert(conn, sample, rows_with_ties(range(20), seed=1))
+    with scratch.read() as conn:
+        first = fetch_page(conn, QUERY, ORDERS["one key"], limit=5)
+        second = fetch_page(conn, QUERY, ORDERS["one key"], cursor=first.next_cursor, limit=5)
+    with scratch.write() as conn:
+        conn.execute(sample.delete().where(sample.c.id <= first.rows[-1].id))
+    with scratch.read() as conn:
+        page = fetch_page(conn, QUERY, ORDERS["one key"], cursor=second.prev_cursor, limit=5)
+    assert page.rows == second.rows
+    assert page.prev_cursor is None
+
+
 def test_the_last_page_is_known_without_another_query(scratch: Database) -> None:
     with scratch.write() as conn:
         bulk_insert(conn, sample, rows_with_ties(range(20), seed=1))
@@ -115,6 +156,9 @@ FORGED = {
     "not text": base64.urlsafe_b64encode(b"\xff\xfe\x00").decode(),
     "not json": base64.urlsafe_b64encode(b"['a'").decode(),
     "not a list": encode({"code": "a"}),
+    "back from nowhere": encode({"before": None}),
+    "back from too few": encode({"before": ["a", AT]}),
+    "back and on": encode({"before": ["a", AT, 1], "after": ["a", AT, 1]}),
     "too short": encode(["a", AT]),
     "too long": encode(["a", AT, 1, 2]),
     "a word for a number": encode(["a", AT, "1"]),

@@ -13,8 +13,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select, text
 
+import lading.accounts.tables
 import lading.jobs.tables
-import lading.ledger.tables  # noqa: F401 - declares its tables on the metadata
+import lading.ledger.tables
+import lading.operations.tables  # noqa: F401 - declares its tables on the metadata
 from lading.db import Database, migrate
 from lading.db.clock import now
 from lading.db.migrate import (

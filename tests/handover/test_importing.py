@@ -266,6 +266,7 @@ def test_files_kept_in_place_are_verified_and_read_where_they_are(
     assert original.store == "source:nas"
     data = (publisher.root / original.location).read_bytes()
     assert b"".join(desk.source.read_location(original.location)) == data
+    assert b"".join(desk.source.read_location(original.location, offset=5)) == data[5:]
     assert desk.source.stat_location(original.location) == len(data)
     assert desk.take_in(key).decisions() == {"p-one": "unchanged"}
     (publisher.root / original.location).unlink()

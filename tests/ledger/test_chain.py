@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
+from lading.base.tracing import request_id
 from lading.db import Database
 from lading.ledger import chain
 from lading.ledger.events import BatchMoved, JobCancelled, QueuePaused, parse_payload
@@ -207,3 +209,19 @@ def test_a_payload_survives_being_stored() -> None:
     event = BatchMoved(before="queued", after="importing", reason=None)
     assert parse_payload("batch_moved", event.to_json()) == event
     assert parse_payload("of_a_later_version", '{"a":1}') == {"a": 1}
+
+
+def test_what_a_request_causes_names_the_request(sqlite_database: Database) -> None:
+    token = request_id.set("req-7")
+    try:
+        with sqlite_database.write() as conn:
+            chain.append(conn, JobCancelled(why="by hand"), actor="user:ana")
+    finally:
+        request_id.reset(token)
+    with sqlite_database.write() as conn:
+        chain.append(conn, JobCancelled(why="by a worker"), actor="worker:w")
+    with sqlite_database.read() as conn:
+        first, second = list_events(conn)
+    assert first.payload == {"why": "by hand", "request_id": "req-7"}
+    assert second.payload == {"why": "by a worker"}
+    assert parse_payload("job_cancelled", json.dumps(first.payload)) == JobCancelled(why="by hand")

@@ -108,10 +108,10 @@ def test_two_transactions_that_bring_the_same_new_container_make_one_row(
 def test_the_same_grant_twice_at_once_is_one_grant(database: Database) -> None:
     save(database, Photo("a"))
     with database.write() as conn:
-        create_site(conn, "s", "S")
+        create_site(conn, "s", "S", actor="ann")
 
     def work(conn: Connection) -> list[str]:
-        return grant_assets(conn, "s", [digest("a")])
+        return grant_assets(conn, "s", [digest("a")], actor="ann")
 
     at_once(database, work, work)
     with database.read() as conn:
@@ -120,7 +120,7 @@ def test_the_same_grant_twice_at_once_is_one_grant(database: Database) -> None:
 
 def test_the_same_site_twice_at_once_is_one_site(database: Database) -> None:
     def work(conn: Connection) -> int:
-        return create_site(conn, "s", "S").id
+        return create_site(conn, "s", "S", actor="ann").id
 
     first, second = at_once(database, work, work)
     assert first == second

@@ -6,9 +6,9 @@ import pytest
 
 from lading.db import Database
 from lading.library import trash
+from lading.library.filters import AssetFilter, ContainerFilter
 from lading.library.known import UnknownAsset
 from lading.library.queries import (
-    AssetFilter,
     Membership,
     TypeCount,
     count_assets,
@@ -35,12 +35,12 @@ def fill(database: Database) -> None:
     ("filters", "expected"),
     [
         (None, ["v2", "v1", "p2", "p1"]),
-        (AssetFilter(asset_type="photo"), ["p2", "p1"]),
-        (AssetFilter(asset_type="video", asset_subtype="video_simple"), ["v1"]),
+        (AssetFilter(types=["photo"]), ["p2", "p1"]),
+        (AssetFilter(types=["video"], subtypes=["video_simple"]), ["v1"]),
         (AssetFilter(batch_id=2), ["v2", "v1"]),
         (AssetFilter(batch_id=2, deleted=None), ["gone", "v2", "v1"]),
         (AssetFilter(deleted=True), ["gone"]),
-        (AssetFilter(asset_type="audio"), []),
+        (AssetFilter(types=["audio"]), []),
     ],
 )
 def test_a_list_shows_what_its_filter_says(
@@ -110,7 +110,7 @@ def test_containers_are_listed_by_kind_newest_first(database: Database) -> None:
     with database.read() as conn:
         first = list_containers(conn, ContainerKind.GALLERY, limit=1)
         rest = list_containers(conn, ContainerKind.GALLERY, cursor=first.next_cursor)
-        binned = list_containers(conn, ContainerKind.GALLERY, deleted=True)
+        binned = list_containers(conn, ContainerKind.GALLERY, ContainerFilter(deleted=True))
     assert [row.ref.key for row in first.containers] == ["two"]
     assert [row.ref.key for row in rest.containers] == ["one"]
     assert [row.ref.key for row in binned.containers] == ["binned"]

@@ -53,8 +53,8 @@ def test_delete_and_restore_touch_nothing_but_the_clocks(database: Database) -> 
     )
     save_gallery(database, "g", [digest("a"), digest("b")], cover_hash=digest("a"))
     with database.write() as conn:
-        create_site(conn, "s", "S")
-        grant_assets(conn, "s", [digest("a")])
+        create_site(conn, "s", "S", actor="ann")
+        grant_assets(conn, "s", [digest("a")], actor="ann")
     whole = picture_of(database)
     bare = picture_of(database, without=CLOCKS)
     undeleted = picture_of(database, without=["updated_at"])

@@ -11,7 +11,8 @@ from sqlalchemy import delete, select, text
 
 from lading.db import Database
 from lading.library import packages, sites, trash
-from lading.library.queries import AssetFilter, list_assets
+from lading.library.filters import AssetFilter
+from lading.library.queries import list_assets
 from lading.library.routes import RouteKind
 from lading.library.sites import UnknownSite
 from lading.library.tables import ContainerKind, asset
@@ -23,6 +24,7 @@ from lading.library.visibility import (
     Route,
     explain,
     site_summary,
+    sites_seeing,
     visible_assets,
     visible_containers,
     visible_to,
@@ -55,16 +57,18 @@ def four_routes(database: Database) -> None:
     save_gallery(database, "g", [digest("in gallery"), digest("all"), digest("all")])
     save_gallery(database, "e", [digest("in packaged event"), digest("all")], kind="event")
     with database.write() as conn:
-        sites.create_site(conn, "s", "S")
-        sites.create_site(conn, "empty", "Empty")
-        packages.create_package(conn, "p", "P")
-        sites.grant_assets(conn, "s", [digest("member"), digest("all")])
-        sites.grant_containers(conn, "s", [gallery("g")])
-        sites.allow_hashes(conn, "s", [digest("allowed"), digest("all"), digest("late")])
-        packages.add_to_package(
-            conn, "p", hashes=[digest("packaged"), digest("all")], containers=[EVENT]
+        sites.create_site(conn, "s", "S", actor="ann")
+        sites.create_site(conn, "empty", "Empty", actor="ann")
+        packages.create_package(conn, "p", "P", actor="ann")
+        sites.grant_assets(conn, "s", [digest("member"), digest("all")], actor="ann")
+        sites.grant_containers(conn, "s", [gallery("g")], actor="ann")
+        sites.allow_hashes(
+            conn, "s", [digest("allowed"), digest("all"), digest("late")], actor="ann"
         )
-        packages.attach_package(conn, "s", "p")
+        packages.add_to_package(
+            conn, "p", hashes=[digest("packaged"), digest("all")], containers=[EVENT], actor="ann"
+        )
+        packages.attach_package(conn, "s", "p", actor="ann")
 
 
 def test_each_route_leads_to_its_asset_and_many_routes_to_one(database: Database) -> None:
@@ -98,7 +102,7 @@ def test_what_arrives_later_is_seen_at_once(database: Database) -> None:
         assert site_summary(conn, "s").awaited == 1
     save(database, Photo("late", facts={"asset_type": "video"}))
     assert titles(database, "s")[0] == "late"
-    assert titles(database, "s", filters=AssetFilter(asset_type="video")) == ["late"]
+    assert titles(database, "s", filters=AssetFilter(types=["video"])) == ["late"]
     with database.read() as conn:
         assert site_summary(conn, "s").awaited == 0
 
@@ -214,8 +218,8 @@ def test_a_page_is_one_statement_and_every_route_a_look_up_in_an_index(
 def test_a_page_asks_only_for_the_routes_a_site_has(sqlite_database: Database) -> None:
     four_routes(sqlite_database)
     with sqlite_database.write() as conn:
-        sites.create_site(conn, "one", "One")
-        sites.allow_hashes(conn, "one", [digest("allowed")])
+        sites.create_site(conn, "one", "One", actor="ann")
+        sites.allow_hashes(conn, "one", [digest("allowed")], actor="ann")
     with watched(sqlite_database) as statements:
         assert titles(sqlite_database, "one") == ["allowed"]
     assert "site_allow_list" in statements.sent[-1]
@@ -285,30 +289,33 @@ def build(database: Database, model: Model) -> None:
     with database.write() as conn:
         for table in reversed(LIBRARY_TABLES):
             conn.execute(delete(table))
-        sites.create_site(conn, "s", "S")
-        sites.create_site(conn, "other", "Other")
-        packages.create_package(conn, "p", "P")
-        packages.create_package(conn, "other", "Other")
+        sites.create_site(conn, "s", "S", actor="ann")
+        sites.create_site(conn, "other", "Other", actor="ann")
+        packages.create_package(conn, "p", "P", actor="ann")
+        packages.create_package(conn, "other", "Other", actor="ann")
     save(database, *(Photo(n, files=[], source=None, ai_runs={}) for n in sorted(model.arrived)))
     for key, names in model.members.items():
         ref = ContainerRef.parse(key)
         save_gallery(database, ref.key, [digest(n) for n in names], kind=ref.kind)
     with database.write() as conn:
-        sites.grant_assets(conn, "s", hashes(model.assets))
-        sites.grant_containers(conn, "s", refs(model.containers))
-        sites.allow_hashes(conn, "s", hashes(model.allowed))
+        sites.grant_assets(conn, "s", hashes(model.assets), actor="ann")
+        sites.grant_containers(conn, "s", refs(model.containers), actor="ann")
+        sites.allow_hashes(conn, "s", hashes(model.allowed), actor="ann")
         packages.add_to_package(
             conn,
             "p",
+            actor="ann",
             hashes=hashes(model.packaged),
             containers=refs(model.packaged_containers),
         )
         if model.attached:
-            packages.attach_package(conn, "s", "p")
+            packages.attach_package(conn, "s", "p", actor="ann")
         # Another site and another package see everything; nothing of it may show on ours.
-        sites.allow_hashes(conn, "other", [digest(name) for name in "abcdef"])
-        packages.add_to_package(conn, "other", hashes=[digest(name) for name in "abcdef"])
-        packages.attach_package(conn, "other", "other")
+        sites.allow_hashes(conn, "other", [digest(name) for name in "abcdef"], actor="ann")
+        packages.add_to_package(
+            conn, "other", hashes=[digest(name) for name in "abcdef"], actor="ann"
+        )
+        packages.attach_package(conn, "other", "other", actor="ann")
         trash.mark_assets(conn, hashes(model.deleted), deleted=True)
         trash.mark_containers(conn, refs(model.closed), deleted=True)
 
@@ -331,6 +338,10 @@ def test_a_site_sees_what_the_model_says(sqlite_database: Database, model: Model
             assert not found.visible or found.routes
         summary = site_summary(conn, "s")
         unsited = list_assets(conn).assets
+        filtered = list_assets(conn, AssetFilter(site="s")).assets
+        seeing = sites_seeing(conn, [digest(name) for name in "abcdef"])
+    assert [row.facts.title for row in filtered] == expected
+    assert {name for name in "abcdef" if "s" in seeing.get(digest(name), [])} == set(expected)
     assert summary.visible == len(expected)
     assert summary.awaited == len(model.allowed - model.arrived)
     assert max(summary.by_route.values()) <= summary.visible <= sum(summary.by_route.values())

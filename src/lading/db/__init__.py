@@ -1,6 +1,6 @@
 """The relational database behind Lading: SQLite, PostgreSQL or MariaDB through one door."""
 
-from lading.db.engine import Database, open_database
+from lading.db.engine import Database, open_database, rehearsal
 from lading.db.errors import DatabaseConflict, DatabaseUnavailable, DatabaseUnusable
 
 __all__ = [
@@ -9,4 +9,5 @@ __all__ = [
     "DatabaseUnavailable",
     "DatabaseUnusable",
     "open_database",
+    "rehearsal",
 ]

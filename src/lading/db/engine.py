@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
@@ -42,6 +43,9 @@ _DRIVERS = {
 _EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 
 
+_rehearsing: ContextVar[bool] = ContextVar("lading_rehearsing", default=False)
+
+
 class Database:
     """A database that answers. `dialect` is `sqlite`, `postgresql` or `mariadb`."""
 
@@ -65,9 +69,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes; commits at the end of the block, rolls back on an error."""
-        with translated(self.url_shown), self._writer.connect() as conn, conn.begin():
+        """A transaction that writes; commits at the end of the block, rolls back on an error.
+
+        Within `rehearsal` it is rolled back in any case.
+        """
+        with (
+            translated(self.url_shown),
+            self._writer.connect() as conn,
+            conn.begin() as transaction,
+        ):
             yield conn
+            if _rehearsing.get():
+                transaction.rollback()
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
@@ -89,6 +102,19 @@ class Database:
     def close(self) -> None:
         """Give all connections back to the server."""
         self.engine.dispose()
+
+
+@contextmanager
+def rehearsal() -> Iterator[None]:
+    """A dry run: within the block, what this thread writes is checked in full, then undone.
+
+    Good for work of one transaction: a second one does not see what the first one wrote.
+    """
+    token = _rehearsing.set(True)
+    try:
+        yield
+    finally:
+        _rehearsing.reset(token)
 
 
 class DatabaseNotMade(RequestError):

@@ -33,6 +33,7 @@ class Ingest:
         accept_root: bool = False,
         dry_run: bool = False,
         on_found: Callable[[int], None] | None = None,
+        job_id: int | None = None,
     ) -> ScanReport:
         """Record what is new, changed or gone at a source (A2). See `lading.ingest.scan`."""
         return scan(
@@ -42,6 +43,7 @@ class Ingest:
             accept_root=accept_root,
             dry_run=dry_run,
             on_found=on_found,
+            job_id=job_id,
         )
 
     def preflight(

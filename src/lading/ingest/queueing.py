@@ -141,10 +141,22 @@ def _require_planned(plan: Plan, batch: Batch) -> None:
 
 
 def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
-    batch = get_batch(conn, batch_id, lock=True)
     if request.plan is not None:
-        _require_planned(request.plan, batch)
-    elif batch.state is not BatchState.PREFLIGHT_PASSED:
+        _require_planned(request.plan, get_batch(conn, batch_id, lock=True))
+    return enqueue_batch(
+        conn, request.parts, batch_id, actor=request.actor, priority=request.priority
+    )
+
+
+def enqueue_batch(
+    conn: Connection, parts: IngestParts, batch_id: int, *, actor: str, priority: int
+) -> int:
+    """Give one preflighted batch to the workers, last in the caller's transaction; its job.
+
+    Raises `BatchMissing`, and `BatchOvertaken` for one that is not fit to be queued by now.
+    """
+    batch = get_batch(conn, batch_id, lock=True)
+    if batch.state is not BatchState.PREFLIGHT_PASSED:
         raise BatchOvertaken(
             "the batch was moved by someone else",
             subject=batch.batch_key,
@@ -163,15 +175,15 @@ def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
         IMPORT_JOB_KIND,
         params={"revision": batch.revision, "plan_digest": batch.plan_digest},
         batch_id=batch.id,
-        priority=request.priority,
+        priority=priority,
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
         attempts_max=IMPORT_ATTEMPTS_MAX,
     )
     entries: list[Entry] = []
-    (enqueued,) = request.parts.queue.enqueue(conn, [job], actor=request.actor, entries=entries)
+    (enqueued,) = parts.queue.enqueue(conn, [job], actor=actor, entries=entries)
     job_id = enqueued.job_id
-    event = BatchQueued(job_id=job_id, priority=request.priority, plan_digest=batch.plan_digest)
-    queued = Entry(event, request.actor, source=batch.source, batch_id=batch.id, job_id=job_id)
+    event = BatchQueued(job_id=job_id, priority=priority, plan_digest=batch.plan_digest)
+    queued = Entry(event, actor, source=batch.source, batch_id=batch.id, job_id=job_id)
     chain.append_all(conn, [queued, *entries])
     return job_id
 

@@ -50,6 +50,24 @@ ENGINE_REASONS: Final = reason_table(
 )
 """Reasons the engine itself gives, for every kind of source."""
 
+_CHECK_MOUNT: Final = (
+    "Check that the right disk is mounted, then scan again; if the change is real, scan with"
+    " --accept-root."
+)
+ROOT_EMPTY: Final = Reason(
+    "root_empty", "none of the known batches is there; this looks unmounted", _CHECK_MOUNT
+)
+ROOT_REPLACED: Final = Reason(
+    "root_replaced",
+    "the root is not the one of the last scan, and known batches are missing",
+    _CHECK_MOUNT,
+)
+TOO_MANY_VANISHED: Final = Reason(
+    "too_many_vanished", "more batches vanished than is plausible", _CHECK_MOUNT
+)
+GUARD_REASONS: Final = reason_table((ROOT_EMPTY, ROOT_REPLACED, TOO_MANY_VANISHED))
+"""Why the missing-mount guard stops a scan (G1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
@@ -88,20 +106,12 @@ def judge_scan(facts: ScanFacts, limits: GuardLimits) -> ScanRefusal | None:
     threshold = max(limits.vanish_items_max, int(facts.known * limits.vanish_share_max))
     vanished = facts.known - facts.known_seen
     if facts.known and not facts.known_seen:
-        return ScanRefusal(
-            "root_empty", "none of the known batches is there; this looks unmounted", threshold
-        )
+        return ScanRefusal(ROOT_EMPTY.code, ROOT_EMPTY.sentence, threshold)
     replaced = facts.identity_before not in {None, facts.identity_now}
     if replaced and vanished:
-        return ScanRefusal(
-            "root_replaced",
-            "the root is not the one of the last scan, and known batches are missing",
-            threshold,
-        )
+        return ScanRefusal(ROOT_REPLACED.code, ROOT_REPLACED.sentence, threshold)
     if facts.retired > threshold:
-        return ScanRefusal(
-            "too_many_vanished", "more batches vanished than is plausible", threshold
-        )
+        return ScanRefusal(TOO_MANY_VANISHED.code, TOO_MANY_VANISHED.sentence, threshold)
     return None
 
 

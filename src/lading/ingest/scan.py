@@ -7,7 +7,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -107,12 +107,13 @@ def scan(
     accept_root: bool = False,
     dry_run: bool = False,
     on_found: Callable[[int], None] | None = None,
+    job_id: int | None = None,
 ) -> ScanReport:
     """Walk a source once and record what is new, changed or gone.
 
     Raises `SourceMissing` when the root is not there and `ScanNotBelieved` at the guard;
-    `accept_root` lets the guard pass. `dry_run` writes nothing. For an unchanged source the
-    number of statements does not depend on the number of batches.
+    `accept_root` lets the guard pass. `dry_run` writes nothing. `job_id` is the job that scans.
+    For an unchanged source the number of statements does not depend on the number of batches.
     """
     source = parts.source(source_name)
     with parts.db.read() as conn:
@@ -123,20 +124,14 @@ def scan(
             identity = source.identity()
             report, seen, vanished = _walk(
                 source_name,
-                # One that was taken away is read anew when it is back.
-                source.discover(
-                    {
-                        key: batch.fingerprint
-                        for key, batch in known.items()
-                        if batch.state is not BatchState.SUPERSEDED
-                    }
-                ),
+                source.discover(_fingerprints(known)),
                 known,
                 on_found,
             )
     except SourceMissing as error:
         refusal = ScanRefused(reason=error.code, known=len(known), vanished=len(known), threshold=0)
-        _record_refusal(parts, source_name, refusal, actor=actor, dry_run=dry_run)
+        refused_scan = Entry(refusal, actor, source=source_name, job_id=job_id)
+        _record_refusal(parts, refused_scan, dry_run=dry_run)
         raise
     facts = ScanFacts(
         known=len(known),
@@ -154,7 +149,8 @@ def scan(
             threshold=refused.threshold,
             root_identity=identity,
         )
-        _record_refusal(parts, source_name, event, actor=actor, dry_run=dry_run)
+        refused_scan = Entry(event, actor, source=source_name, job_id=job_id)
+        _record_refusal(parts, refused_scan, dry_run=dry_run)
         raise ScanNotBelieved(
             refused.sentence,
             subject=source_name,
@@ -162,10 +158,20 @@ def scan(
             found=f"{facts.known_seen} of them",
         )
     if not dry_run:
-        _write(parts, report, seen, known, vanished, actor=actor, identity=identity)
+        _write(parts, report, seen, known, vanished, actor=actor)
+        _finish(parts, report, seen, identity, actor=actor, job_id=job_id)
     else:
         report.changes = _foreseen(seen, known, vanished)
     return report
+
+
+def _fingerprints(known: Mapping[str, KnownBatch]) -> dict[str, str]:
+    """What tells a batch as unchanged; one that was taken away is read anew when it is back."""
+    return {
+        key: batch.fingerprint
+        for key, batch in known.items()
+        if batch.state is not BatchState.SUPERSEDED
+    }
 
 
 def _walk(
@@ -202,12 +208,10 @@ def _walk(
     return report, seen, vanished
 
 
-def _record_refusal(
-    parts: IngestParts, source: str, event: ScanRefused, *, actor: str, dry_run: bool
-) -> None:
+def _record_refusal(parts: IngestParts, refused: Entry, *, dry_run: bool) -> None:
     if not dry_run:
         with parts.db.write() as conn:
-            chain.append(conn, event, actor=actor, source=source)
+            chain.append_all(conn, [refused])
 
 
 def _foreseen(seen: _Seen, known: dict[str, KnownBatch], vanished: set[str]) -> list[BatchChange]:
@@ -229,7 +233,6 @@ def _write(
     vanished: set[str],
     *,
     actor: str,
-    identity: str,
 ) -> None:
     run, name = parts.db.run, report.source
     for new in _chunks(seen.new):
@@ -240,6 +243,16 @@ def _write(
     for some in _chunks(gone):
         report.changes += run(partial(_write_vanished, source=name, gone=some, actor=actor))
 
+
+def _finish(
+    parts: IngestParts,
+    report: ScanReport,
+    seen: _Seen,
+    identity: str,
+    *,
+    actor: str,
+    job_id: int | None,
+) -> None:
     def finish(conn: Connection) -> None:
         record_touched(conn, seen.touched)
         event = ScanFinished(
@@ -249,7 +262,7 @@ def _write(
             unreadable=report.unreadable,
             **report.counts,
         )
-        chain.append(conn, event, actor=actor, source=name)
+        chain.append(conn, event, actor=actor, source=report.source, job_id=job_id)
 
     parts.db.run(finish)
 

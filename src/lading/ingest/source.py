@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -185,8 +185,60 @@ class Source(Protocol):
         """The size in bytes of a file kept in place. Raises `ItemRefused`."""
         ...
 
-    def read_location(self, location: str) -> Iterator[bytes]:
-        """The bytes of a file kept in place, for verification. Raises `ItemRefused`."""
+    def read_location(self, location: str, *, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of a file kept in place, from `offset` on, in chunks. Raises `ItemRefused`."""
+        ...
+
+
+@runtime_checkable
+class ShowsManifest(Protocol):
+    """What a source may have besides: where the files are that announce a batch, for people to see.
+
+    They are read by `stat_location` and `read_location`.
+    """
+
+    def manifest_location(self, key: str) -> str:
+        """Where the file that describes the batch is."""
+        ...
+
+    def sentinel_location(self, key: str) -> str:
+        """Where the file that says the batch is complete is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """One thing a source looked at for somebody: whether it is so; None when it cannot tell.
+
+    `reason` says what is wrong and what to do, when it is not so.
+    """
+
+    name: str
+    ok: bool | None
+    found: str | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFindings:
+    """What a source has to say of what somebody looks for.
+
+    `key` is the batch key that was meant, None when nothing of the kind is there; `candidates`
+    are keys when several may have been meant. `manifest_sha256` is of the manifest as it is now.
+    """
+
+    key: str | None
+    checks: Sequence[SourceCheck]
+    candidates: Sequence[str] = ()
+    manifest_sha256: str | None = None
+
+
+@runtime_checkable
+class ExplainingSource(Protocol):
+    """A source that can say why something is not there, beside what every source can."""
+
+    def explain(self, ref: str) -> SourceFindings:
+        """Look, reading only and boundedly, for what somebody calls `ref`. Raises nothing."""
         ...
 
 

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from lading.base.progress import Progress
 from lading.db.clock import now
-from lading.db.keyset import Key, fetch_page
+from lading.db.counting import COUNT_CAP, Count, count_each_capped
+from lading.db.keyset import Key, choose_sort
+from lading.db.walks import Walk, fetch_merged, first_number_since, starts_with
 from lading.jobs.claiming import LANE
 from lading.jobs.errors import JobMissing
 from lading.jobs.moves import in_state
 from lading.jobs.states import JobState
 from lading.jobs.tables import import_job, import_job_dep, queue_control, worker
 from lading.jobs.values import Intake, JobFilter, JobPage, JobRow, Links, WorkerRow
+from lading.ledger.batch_lists import batch_number, find_batch_ids
+from lading.ledger.tables import ingest_batch
 
-_NEWEST_FIRST = (Key(import_job.c.id, descending=True),)
+OLDEST_OF: Final = 1_000
+
+JOB_SORTS: Final[Mapping[str, Sequence[Key]]] = {
+    "-id": (Key(import_job.c.id, descending=True),),
+    "id": (Key(import_job.c.id),),
+}
+"""The orders a list of jobs can be had in. Their numbers are in the order they were made."""
+
+
+def every_job() -> ColumnElement[bool]:
+    """True of each job; opens the index by state to lists and counts (see `tables`)."""
+    # Written out as in the index, and as a comparison: as a value it would be `(id > 0) = 1`.
+    return import_job.c.id > literal_column("0")
 
 
 def get_job(conn: Connection, job_id: int) -> JobRow:
@@ -29,34 +55,117 @@ def get_job(conn: Connection, job_id: int) -> JobRow:
     return job_row(row)
 
 
-def list_jobs(conn: Connection, filters: JobFilter, *, cursor: str | None, limit: int) -> JobPage:
-    """A page of jobs, newest first; raises `BadCursor`."""
-    query = select(import_job)
+def job_conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `import_job`, for counts, selections and lists alike."""
+    conditions: list[ColumnElement[bool]] = []
     if filters.states:
-        query = query.where(in_state(*filters.states))
+        conditions += [in_state(*filters.states), every_job()]
     if filters.kinds:
-        query = query.where(import_job.c.kind.in_(sorted(filters.kinds)))
-    if filters.batch_id is not None:
-        query = query.where(import_job.c.batch_id == filters.batch_id)
-    if filters.worker is not None:
-        query = query.where(import_job.c.worker == filters.worker)
-    if filters.failed_by is not None:
-        query = query.where(import_job.c.failed_by == filters.failed_by)
-    page = fetch_page(conn, query, _NEWEST_FIRST, cursor=cursor, limit=limit)
-    return JobPage([job_row(row) for row in page.rows], page.next_cursor)
+        conditions.append(import_job.c.kind.in_(sorted(set(filters.kinds))))
+    for column, value in (
+        (import_job.c.batch_id, filters.batch_id),
+        (import_job.c.worker, filters.worker),
+        (import_job.c.failed_by, filters.failed_by),
+        (import_job.c.error_code, filters.reason),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if filters.since is not None:
+        conditions.append(import_job.c.created_at >= filters.since)
+    if filters.q:
+        conditions.append(_named(filters.q))
+    if filters.ids is not None:
+        conditions.append(import_job.c.id.in_(sorted(set(filters.ids))))
+    return conditions
+
+
+def list_jobs(
+    conn: Connection,
+    filters: JobFilter,
+    *,
+    cursor: str | None,
+    limit: int,
+    sort: str = "-id",
+) -> JobPage:
+    """A page of jobs, newest first unless sorted otherwise; raises `BadCursor`, `UnknownSort`."""
+    order = choose_sort(JOB_SORTS, sort)
+    filters = _look_up(conn, filters)
+    since: list[ColumnElement[bool]] = []
+    if filters.since is not None:
+        first = first_number_since(conn, import_job.c.id, import_job.c.created_at, filters.since)
+        since.append(import_job.c.id >= first)
+    walks = [Walk([*job_conditions(part), *since]) for part in _parts(filters)]
+    page = fetch_merged(conn, import_job, walks, order, cursor=cursor, limit=limit)
+    return JobPage([job_row(row) for row in page.rows], page.next_cursor, page.prev_cursor)
+
+
+def next_jobs(conn: Connection, limit: int = 10) -> list[JobRow]:
+    """The jobs that will be claimed next, in that order (A7)."""
+    query = (
+        select(import_job)
+        .where(in_state(JobState.QUEUED))
+        .order_by(import_job.c.priority, import_job.c.id)
+        .limit(limit)
+    )
+    return [job_row(row) for row in conn.execute(query)]
+
+
+def newest_jobs(conn: Connection, batch_ids: Sequence[int]) -> dict[int, JobRow]:
+    """The newest job of each of these batches that has one."""
+    if not batch_ids:
+        return {}
+    newest = (
+        select(func.max(import_job.c.id).label("id"))
+        .where(import_job.c.batch_id.in_(sorted(set(batch_ids))))
+        .group_by(import_job.c.batch_id)
+        .subquery()
+    )
+    rows = conn.execute(select(import_job).join(newest, newest.c.id == import_job.c.id))
+    jobs = (job_row(row) for row in rows)
+    return {job.batch_id: job for job in jobs if job.batch_id is not None}
 
 
 def count_jobs(conn: Connection) -> Mapping[JobState, int]:
     """How many jobs stand in each state; every state is there (C6)."""
-    query = select(import_job.c.status, func.count()).group_by(import_job.c.status)
+    query = (
+        select(import_job.c.status, func.count()).where(every_job()).group_by(import_job.c.status)
+    )
     found = {JobState(status): int(count) for status, count in conn.execute(query)}
     return {state: found.get(state, 0) for state in JobState}
 
 
+def count_jobs_by_state(
+    conn: Connection,
+    filters: JobFilter = JobFilter(),  # noqa: B008 - frozen
+    cap: int = COUNT_CAP,
+    *,
+    states: Sequence[JobState] = tuple(JobState),
+) -> dict[JobState, Count]:
+    """How many jobs of the whole set are in each state; the filter's own states do not count."""
+    filters = _look_up(conn, filters)
+    return count_each_capped(
+        conn,
+        {
+            state: select(import_job.c.id).where(*job_conditions(replace(filters, states=[state])))
+            for state in states
+        },
+        cap,
+    )
+
+
 def oldest_queued_s(conn: Connection) -> float | None:
-    """For how many seconds the job has been queued that has been so longest; None without one."""
-    query = select(func.min(import_job.c.queued_at), now()).where(in_state(JobState.QUEUED))
-    oldest, at = conn.execute(query).one()
+    """For how many seconds the job has been queued that has been so longest; None without one.
+
+    Looked for among the thousand that were made first: a longer line is old enough anyway.
+    """
+    first = (
+        select(import_job.c.queued_at)
+        .where(in_state(JobState.QUEUED), every_job())
+        .order_by(import_job.c.id)
+        .limit(OLDEST_OF)
+        .subquery()
+    )
+    oldest, at = conn.execute(select(func.min(first.c.queued_at), now())).one()
     return None if oldest is None else max(0.0, float((at - oldest).total_seconds()))
 
 
@@ -157,3 +266,41 @@ def job_row(row: Row[Any]) -> JobRow:
         failed_by=row.failed_by,
         active_key=row.active_key,
     )
+
+
+def _look_up(conn: Connection, filters: JobFilter) -> JobFilter:
+    """The filter with `q` turned into numbers, where it names few enough batches for that."""
+    if not filters.q:
+        return filters
+    batches = find_batch_ids(conn, filters.q)
+    if batches is None:
+        return filters
+    ids = set(conn.scalars(select(import_job.c.id).where(import_job.c.batch_id.in_(batches))))
+    number = batch_number(filters.q)
+    if number is not None:
+        ids.add(number)
+    return replace(
+        filters, q=None, ids=sorted(ids if filters.ids is None else ids & set(filters.ids))
+    )
+
+
+def _parts(filters: JobFilter) -> list[JobFilter]:
+    """The filter as several that each follow one index by number and have no job in common."""
+    if filters.ids is not None:
+        return [filters] if filters.ids else []
+    if filters.batch_id is not None:
+        return [filters]
+    if filters.states:
+        return [replace(filters, states=[state]) for state in dict.fromkeys(filters.states)]
+    if filters.kinds:
+        return [replace(filters, kinds=[kind]) for kind in dict.fromkeys(filters.kinds)]
+    return [filters]
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    batches = select(ingest_batch.c.id).where(starts_with(ingest_batch.c.batch_key, name))
+    named = import_job.c.batch_id.in_(batches)
+    number = batch_number(name)
+    if number is None:
+        return named
+    return or_(named, import_job.c.id == number, import_job.c.batch_id == number)

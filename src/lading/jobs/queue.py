@@ -51,6 +51,11 @@ class Queue:
         self._hook = hook
         self._local = threading.local()
 
+    @property
+    def hook(self) -> JobHook | None:
+        """What follows each move, for who moves jobs by `lading.jobs.control` in a transaction."""
+        return self._hook
+
     # -- putting in line
 
     def enqueue(

@@ -127,21 +127,30 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs to list; an empty field leaves nothing out."""
+    """Which jobs to list; an empty field leaves nothing out.
+
+    `reason` is the code of a job's error, `since` when it was made. `q` is the number of a job or
+    of a batch, or begins a batch key.
+    """
 
     states: Sequence[JobState] = ()
     kinds: Sequence[str] = ()
     batch_id: int | None = None
     worker: str | None = None
     failed_by: int | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    q: str | None = None
+    ids: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Jobs, newest first, and the cursor of the page after them (None on the last page)."""
+    """Jobs in order, and the cursors of the pages around them (None at either end)."""
 
     jobs: Sequence[JobRow]
     next_cursor: str | None
+    prev_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,12 @@ from lading.jobs.wakeup import Listener, Wakeup
 _HOST_LENGTH_MAX = 120
 _DRAIN_LOOK_S = 0.05
 _DUE_WAIT_MIN_S = 0.01
+
+Duty = Callable[[str], float]
+"""Something of its installation that a worker does on the side, under the name it is given.
+
+Returns the seconds until it wants to be called again.
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +75,7 @@ class Worker:
         settings: WorkerSettings,
         *,
         stop: StopSignal,
+        duty: Duty | None = None,
     ) -> None:
         self.id = new_worker_id()
         self._db = db
@@ -84,6 +91,8 @@ class Worker:
         self._registered = False
         self._rescue_due_s = 0.0
         self._schedule_due_s = 0.0
+        self._duty = duty
+        self._duty_due_s = 0.0
 
     def run(self, drain: bool = False) -> WorkerReport:
         """Work until `stop` is set; jobs in hand end at their next boundary.
@@ -137,11 +146,15 @@ class Worker:
                 self._rescue_due_s = at_s + self._settings.rescue_every_s * jitter
             if at_s >= self._schedule_due_s:
                 self._schedule_due_s = at_s + self._schedule()
+            if self._duty is not None and at_s >= self._duty_due_s:
+                self._duty_due_s = at_s + self._duty(f"worker:{self.id}")
             database.reset()
         except DATABASE_FAULTS as error:
             database.wait(error)
             return 0.0
         due_s = min(self._rescue_due_s, self._schedule_due_s)
+        if self._duty is not None:
+            due_s = min(due_s, self._duty_due_s)
         return max(_DUE_WAIT_MIN_S, due_s - time.monotonic())
 
     def _rescue(self) -> None:

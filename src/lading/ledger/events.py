@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+from lading.base.tracing import request_id
+
+REQUEST_FIELD: Final = "request_id"
+"""In a payload: which request of the console it was; no event has a field of this name."""
 
 _KINDS: dict[str, type[Event]] = {}
 
@@ -24,8 +29,13 @@ class Event:
             _KINDS[cls.kind] = cls
 
     def to_json(self) -> str:
-        """The payload as stored and hashed: keys sorted, no spaces, absent values left out."""
+        """The payload as stored and hashed: keys sorted, no spaces, absent values left out.
+
+        What a request of the console caused carries the request's id beside the event's own fields.
+        """
         facts = {k: v for k, v in asdict(self).items() if v is not None}
+        if (request := request_id.get()) is not None:
+            facts[REQUEST_FIELD] = request
         return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -37,6 +47,7 @@ def event_kinds() -> dict[str, type[Event]]:
 def parse_payload(kind: str, text: str) -> Event | dict[str, Any]:
     """The typed payload of a stored event; a plain mapping for a kind of a later version."""
     facts: dict[str, Any] = json.loads(text)
+    facts.pop(REQUEST_FIELD, None)
     cls = _KINDS.get(kind)
     if cls is None or not facts.keys() <= {f.name for f in fields(cls)}:
         return facts
@@ -284,3 +295,73 @@ class BatchVerified(Event):
     bytes: int
     level: str
     problems: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanged(Event):
+    """An account was made, or something about it changed; passwords are never told."""
+
+    kind: ClassVar[str] = "account_changed"
+    name: str
+    change: str
+    before: dict[str, str] | None = None
+    after: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Event):
+    """Someone signed in, with a password or through a provider."""
+
+    kind: ClassVar[str] = "session_opened"
+    name: str
+    session_id: int
+    via: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """Sessions of an account were ended before their time."""
+
+    kind: ClassVar[str] = "session_ended"
+    name: str
+    session_ids: list[int]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInRefused(Event):
+    """Sign-in was refused: told at the first refusal and when further attempts are blocked.
+
+    A name that no account has is left out; it may be a password typed into the wrong field.
+    """
+
+    kind: ClassVar[str] = "sign_in_refused"
+    attempts: int
+    name: str | None = None
+    address: str | None = None
+    blocked_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenChanged(Event):
+    """A token for scripts was made or revoked."""
+
+    kind: ClassVar[str] = "token_changed"
+    name: str
+    token: str
+    change: str
+    permissions: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedViewChanged(Event):
+    """A view of a list was saved or deleted; without a name it is shared by all."""
+
+    kind: ClassVar[str] = "saved_view_changed"
+    page: str
+    view: str
+    change: str
+    query: str
+    name: str | None = None

@@ -1,18 +1,19 @@
-"""Lists and counts over the ledger, for people: batches, items, events, always by key and page."""
+"""Looks things up in the ledger: a batch by name, its items and accounts, events by number."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, literal_column, select
 
 from lading.db.keyset import Key, Page, fetch_page
+from lading.db.walks import starts_with
 from lading.ledger.batches import Batch, BatchMissing
-from lading.ledger.states import FINAL_BATCH_STATES, BatchState, Outcome
+from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
 
 NAME_PREFIX_LENGTH_MIN: Final = 4
@@ -21,14 +22,6 @@ EVENTS_PAGE: Final = 500
 _batch = ingest_batch.c
 _item = ingest_batch_item.c
 _event = ingest_event.c
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPage:
-    """Batches in order, and the cursor of the page after them."""
-
-    batches: Sequence[Batch]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +59,6 @@ class EventView:
     hash: str
 
 
-def list_batches(
-    conn: Connection,
-    *,
-    states: Collection[BatchState] = (),
-    source: str | None = None,
-    type: str | None = None,  # noqa: A002 - the column's own name
-    finished: bool | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> BatchPage:
-    """One page of batches, newest change first (A23).
-
-    `finished` limits the list to final states or to the others; who wants unfinished ones first
-    asks for them first.
-    """
-    query = select(ingest_batch)
-    wanted = set(states) or None
-    if finished is not None:
-        group = FINAL_BATCH_STATES if finished else frozenset(BatchState) - FINAL_BATCH_STATES
-        wanted = (wanted or set(BatchState)) & group
-    if wanted is not None:
-        query = query.where(_batch.state.in_(sorted(wanted)))
-    if source is not None:
-        query = query.where(_batch.source == source)
-    if type is not None:
-        query = query.where(_batch.type == type)
-    page = fetch_page(
-        conn,
-        query,
-        [Key(_batch.updated_at, descending=True), Key(_batch.id, descending=True)],
-        cursor=cursor,
-        limit=limit,
-    )
-    return BatchPage([Batch.from_row(row) for row in page.rows], page.next_cursor)
-
-
 def find_batch(conn: Connection, name: str) -> Batch:
     """The batch with this id, key, or unique beginning of a key. Raises `BatchMissing`."""
     if name.isascii() and name.isdigit() and len(name) < 19:
@@ -112,7 +69,7 @@ def find_batch(conn: Connection, name: str) -> Batch:
         raise BatchMissing("no such batch", subject=name)
     rows = conn.execute(
         select(ingest_batch)
-        .where(_batch.batch_key.startswith(name, autoescape=True))
+        .where(starts_with(_batch.batch_key, name))
         .order_by(_batch.batch_key, _batch.id)
         .limit(3)
     ).all()
@@ -151,25 +108,27 @@ def list_items(
     if outcomes:
         query = query.where(_item.outcome.in_(sorted(outcomes)))
     page: Page = fetch_page(conn, query, [Key(_item.seq)], cursor=cursor, limit=limit)
-    return [
-        ItemView(
-            seq=row.seq,
-            key=row.item_key,
-            kind=row.kind,
-            title=row.title,
-            content_hash=row.content_hash,
-            bytes=row.bytes,
-            decision=row.decision,
-            planned=row.planned,
-            outcome=row.outcome,
-            reason=row.reason,
-            detail=json.loads(row.detail) if row.detail else {},
-            last_error=row.last_error,
-            attempts=row.attempts,
-            updated_at=row.updated_at,
-        )
-        for row in page.rows
-    ], page.next_cursor
+    return [item_view(row) for row in page.rows], page.next_cursor
+
+
+def item_view(row: Row[Any]) -> ItemView:
+    """An item from its database row."""
+    return ItemView(
+        seq=row.seq,
+        key=row.item_key,
+        kind=row.kind,
+        title=row.title,
+        content_hash=row.content_hash,
+        bytes=row.bytes,
+        decision=row.decision,
+        planned=row.planned,
+        outcome=row.outcome,
+        reason=row.reason,
+        detail=json.loads(row.detail) if row.detail else {},
+        last_error=row.last_error,
+        attempts=row.attempts,
+        updated_at=row.updated_at,
+    )
 
 
 def count_reasons(conn: Connection, batch: Batch) -> dict[str, int]:
@@ -216,20 +175,22 @@ def list_events(
         query = query.where(_event.job_id == job_id)
     if kinds:
         query = query.where(_event.kind.in_(sorted(kinds)))
-    return [
-        EventView(
-            seq=row.seq,
-            at=row.at,
-            kind=row.kind,
-            actor=row.actor,
-            source=row.source,
-            batch_id=row.batch_id,
-            job_id=row.job_id,
-            payload=json.loads(row.payload),
-            hash=row.hash,
-        )
-        for row in conn.execute(query)
-    ]
+    return [event_view(row) for row in conn.execute(query)]
+
+
+def event_view(row: Row[Any]) -> EventView:
+    """An event from its database row."""
+    return EventView(
+        seq=row.seq,
+        at=row.at,
+        kind=row.kind,
+        actor=row.actor,
+        source=row.source,
+        batch_id=row.batch_id,
+        job_id=row.job_id,
+        payload=json.loads(row.payload),
+        hash=row.hash,
+    )
 
 
 def walk_events(conn: Connection, *, after: int = 0) -> Iterator[EventView]:

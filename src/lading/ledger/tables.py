@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -14,6 +16,9 @@ from sqlalchemy import (
 
 from lading.db.schema import row_id, table
 from lading.db.types import Code, LongText, Name, Sha256Hex, UtcDateTime
+
+PREFIX: Final = "varchar_pattern_ops"
+"""Lets PostgreSQL find what begins with a text by an index, whatever the collation."""
 
 ingest_batch = table(
     "ingest_batch",
@@ -42,6 +47,9 @@ ingest_batch = table(
     UniqueConstraint("source", "batch_key"),
     Index("ix_ingest_batch_state_updated", "state", "updated_at", "id"),
     Index("ix_ingest_batch_updated", "updated_at", "id"),
+    Index("ix_ingest_batch_source_state", "source", "state", "updated_at", "id"),
+    Index("ix_ingest_batch_type_state", "type", "state", "updated_at", "id"),
+    Index("ix_ingest_batch_key", "batch_key", "id", postgresql_ops={"batch_key": PREFIX}),
 )
 
 ingest_batch_item = table(
@@ -66,9 +74,24 @@ ingest_batch_item = table(
     Column("lease", BigInteger),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("batch_id", "revision", "seq"),
-    Index("ix_ingest_batch_item_key", "batch_id", "revision", "item_key"),
+    Index(
+        "ix_ingest_batch_item_key",
+        "batch_id",
+        "revision",
+        "item_key",
+        postgresql_ops={"item_key": PREFIX},
+    ),
+    Index(
+        "ix_ingest_batch_item_title",
+        "batch_id",
+        "revision",
+        "title",
+        postgresql_ops={"title": PREFIX},
+    ),
     Index("ix_ingest_batch_item_hash", "batch_id", "revision", "content_hash"),
     Index("ix_ingest_batch_item_outcome", "batch_id", "revision", "outcome", "seq"),
+    Index("ix_ingest_batch_item_planned", "batch_id", "revision", "planned", "outcome", "seq"),
+    Index("ix_ingest_batch_item_why", "batch_id", "revision", "reason", "seq"),
     Index("ix_ingest_batch_item_reason", "reason", "id"),
 )
 
@@ -88,6 +111,7 @@ ingest_event = table(
     Index("ix_ingest_event_job", "job_id", "seq"),
     Index("ix_ingest_event_source_kind", "source", "kind", "seq"),
     Index("ix_ingest_event_kind", "kind", "seq"),
+    Index("ix_ingest_event_actor", "actor", "seq"),
 )
 
 ledger_head = table(

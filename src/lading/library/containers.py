@@ -81,10 +81,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberPage:
-    """Members in order, and the cursor of the page after them."""
+    """Members in order, and the cursors of the pages around them."""
 
     members: Sequence[Member]
     next_cursor: str | None
+    prev_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def list_members(
         )
         for found in page.rows
     ]
-    return MemberPage(members, page.next_cursor)
+    return MemberPage(members, page.next_cursor, page.prev_cursor)
 
 
 def count_members(

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, func, literal, select, union_all
 
 from lading.db.keyset import Key, fetch_page
+from lading.library.filters import (
+    AssetFilter,
+    ContainerFilter,
+    asset_conditions,
+    container_conditions,
+)
 from lading.library.known import (
     ASSET_OWNER,
     UnknownAsset,
@@ -28,18 +34,6 @@ from lading.library.tables import (
 )
 from lading.library.values import AssetRow, ContainerRef, ContainerRow, FileRow
 
-Q = TypeVar("Q", bound=Select[Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetFilter:
-    """Which assets a list shows. `deleted`: only those in the trash, only the others, or all."""
-
-    asset_type: str | None = None
-    asset_subtype: str | None = None
-    batch_id: int | None = None
-    deleted: bool | None = False
-
 
 @dataclass(frozen=True, slots=True)
 class AssetPage:
@@ -51,10 +45,11 @@ class AssetPage:
 
 @dataclass(frozen=True, slots=True)
 class ContainerPage:
-    """Containers, newest first, and the cursor of the page after them."""
+    """Containers, newest first, and the cursors of the pages around them."""
 
     containers: Sequence[ContainerRow]
     next_cursor: str | None
+    prev_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +74,21 @@ class KeptDocument:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One position at which a container names an asset."""
+    """One position at which a container, of this kind and number, names an asset."""
 
     container: ContainerRef
     title: str | None
     position: int
     deleted: bool
+    container_id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetView:
-    """An asset with all that belongs to it. `source` and `ai_runs` are the current ones."""
+    """An asset with all that belongs to it. `source` and `ai_runs` are the current ones.
+
+    `retired` are files that its upstream no longer names.
+    """
 
     asset: AssetRow
     files: Sequence[FileRow]
@@ -97,6 +96,7 @@ class AssetView:
     source: KeptDocument | None
     ai_runs: Sequence[KeptDocument]
     memberships: Sequence[Membership]
+    retired: Sequence[FileRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def list_assets(
     limit: int = 50,
 ) -> AssetPage:
     """A page of assets, newest first. `where` narrows it further, as a site's view does."""
-    query = _filtered(select(asset), filters or AssetFilter())
+    query = select(asset).where(*asset_conditions(filters or AssetFilter()))
     if where is not None:
         query = query.where(where)
     page = fetch_page(conn, query, [Key(asset.c.id, descending=True)], cursor=cursor, limit=limit)
@@ -149,23 +149,21 @@ def list_assets(
 def list_containers(
     conn: Connection,
     kind: ContainerKind,
+    filters: ContainerFilter | None = None,
     *,
-    deleted: bool | None = False,
     where: ColumnElement[bool] | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> ContainerPage:
     """A page of containers of one kind, newest first."""
     container, _ = CONTAINERS[kind]
-    query = select(container)
-    if deleted is not None:
-        column = container.c.deleted_at
-        query = query.where(column.is_not(None) if deleted else column.is_(None))
+    query = select(container).where(*container_conditions(kind, filters or ContainerFilter()))
     if where is not None:
         query = query.where(where)
     order = [Key(container.c.id, descending=True)]
     page = fetch_page(conn, query, order, cursor=cursor, limit=limit)
-    return ContainerPage([container_row(kind, row) for row in page.rows], page.next_cursor)
+    rows = [container_row(kind, row) for row in page.rows]
+    return ContainerPage(rows, page.next_cursor, page.prev_cursor)
 
 
 def get_asset(conn: Connection, content_hash: str) -> AssetView:
@@ -174,9 +172,11 @@ def get_asset(conn: Connection, content_hash: str) -> AssetView:
     if row is None:
         raise UnknownAsset("the library has no such asset", subject=content_hash)
     found = asset_row(row)
+    files = load_files(conn, [found.id], deleted=True).get(found.id, [])
     return AssetView(
         asset=found,
-        files=load_files(conn, [found.id]).get(found.id, []),
+        files=[file for file in files if not file.deleted],
+        retired=[file for file in files if file.deleted],
         cover=get_cover(conn, ASSET_OWNER, found.id),
         source=next(iter(source_history(conn, found.id, limit=1)), None),
         ai_runs=_current_ai_runs(conn, found.id),
@@ -263,23 +263,11 @@ def count_assets(
     where: ColumnElement[bool] | None = None,
 ) -> int:
     """How many assets a list with these filters has."""
-    query = _filtered(select(func.count()).select_from(asset), filters or AssetFilter())
+    conditions = asset_conditions(filters or AssetFilter())
+    query = select(func.count()).select_from(asset).where(*conditions)
     if where is not None:
         query = query.where(where)
     return conn.scalar(query) or 0
-
-
-def _filtered(query: Q, filters: AssetFilter) -> Q:
-    if filters.asset_type is not None:
-        query = query.where(asset.c.asset_type == filters.asset_type)
-    if filters.asset_subtype is not None:
-        query = query.where(asset.c.asset_subtype == filters.asset_subtype)
-    if filters.batch_id is not None:
-        query = query.where(asset.c.batch_id == filters.batch_id)
-    if filters.deleted is not None:
-        column = asset.c.deleted_at
-        query = query.where(column.is_not(None) if filters.deleted else column.is_(None))
-    return query
 
 
 def _current_ai_runs(conn: Connection, asset_id: int) -> list[KeptDocument]:
@@ -310,6 +298,7 @@ def _memberships(conn: Connection, content_hash: str) -> list[Membership]:
         *(
             select(
                 literal(kind.value).label("kind"),
+                item.c.container_id,
                 container.c.key,
                 container.c.title,
                 item.c.position,
@@ -323,7 +312,11 @@ def _memberships(conn: Connection, content_hash: str) -> list[Membership]:
     rows = conn.execute(select(found).order_by(found.c.kind, found.c.key, found.c.position))
     return [
         Membership(
-            ContainerRef(row.kind, row.key), row.title, row.position, row.deleted_at is not None
+            ContainerRef(row.kind, row.key),
+            row.title,
+            row.position,
+            row.deleted_at is not None,
+            row.container_id,
         )
         for row in rows
     ]

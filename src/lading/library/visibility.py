@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
 
+from lading.library.filters import AssetFilter, ContainerFilter
 from lading.library.queries import (
-    AssetFilter,
     AssetPage,
     ContainerPage,
     count_assets,
     list_assets,
     list_containers,
 )
-from lading.library.routes import RouteKind, all_ways, container_grants, open_ways
+from lading.library.routes import RouteKind, all_ways, open_ways
 from lading.library.sites import require_site
-from lading.library.tables import CONTAINERS, ContainerKind, asset, site_allow_list
+from lading.library.statements import chunked
+from lading.library.tables import (
+    CONTAINERS,
+    ContainerKind,
+    access_package_asset,
+    access_package_container,
+    asset,
+    asset_site_membership,
+    container_site_membership,
+    site,
+    site_access_package,
+    site_allow_list,
+)
 from lading.library.values import ContainerRef
 
 
@@ -78,6 +101,22 @@ class SiteSummary:
     awaited: int
 
 
+def route_sentence(route: Route) -> str:
+    """One way from a site to an asset, in words."""
+    match route.kind:
+        case RouteKind.SITE_MEMBERSHIP:
+            words = "It is a member of the site itself"
+        case RouteKind.ALLOW_LIST:
+            words = "It is on the site's allow list"
+        case RouteKind.CONTAINER_MEMBERSHIP:
+            words = f"The site shows {route.name}, which holds it"
+        case RouteKind.ACCESS_PACKAGE if route.via is not None:
+            words = f"The package {route.name} is open to the site and has {route.via} in it"
+        case RouteKind.ACCESS_PACKAGE:
+            words = f"The package {route.name} is open to the site and has it in it"
+    return f"{words}, but that is in the trash." if route.closed else f"{words}."
+
+
 def visible_assets(
     conn: Connection,
     site_key: str | None,
@@ -104,14 +143,10 @@ def visible_containers(
     limit: int = 50,
 ) -> ContainerPage:
     """A page of the containers of a kind that a site shows, by membership or in a package."""
-    where = None
     if site_key is not None:
-        container, _ = CONTAINERS[kind]
-        site_id = require_site(conn, site_key).id
-        where = or_(
-            *(grant.exists(container.c.id) for grant in container_grants(site_id, kind).values())
-        )
-    return list_containers(conn, kind, where=where, cursor=cursor, limit=limit)
+        require_site(conn, site_key)
+    filters = ContainerFilter(site=site_key)
+    return list_containers(conn, kind, filters, cursor=cursor, limit=limit)
 
 
 def visible_to(conn: Connection, site_key: str | None) -> ColumnElement[bool]:
@@ -163,6 +198,66 @@ def site_summary(conn: Connection, site_key: str) -> SiteSummary:
     )
     visible = count_assets(conn, where=visible_to(conn, site_key))
     return SiteSummary(site_key, visible, by_route, awaited or 0)
+
+
+def sites_seeing(conn: Connection, hashes: Iterable[str]) -> dict[str, list[str]]:
+    """The keys of all sites that see each of these assets, by whatever route; a few statements.
+
+    What is in the trash is seen by none.
+    """
+    found: dict[str, list[str]] = {}
+    for chunk in chunked(dict.fromkeys(hashes)):
+        ways = union(*(way.where(asset.c.content_hash.in_(chunk)) for way in _sights())).subquery()
+        rows = conn.execute(
+            select(ways.c.content_hash, site.c.key)
+            .join_from(ways, site, site.c.id == ways.c.site_id)
+            .order_by(ways.c.content_hash, site.c.key)
+        )
+        for row in rows:
+            found.setdefault(row.content_hash, []).append(row.key)
+    return found
+
+
+def _sights() -> Iterator[Select[Any]]:
+    """Every pair of an asset and a site that sees it, by each of the routes."""
+    own, listed, opened = asset_site_membership, site_allow_list, site_access_package
+    live = asset.c.deleted_at.is_(None)
+    hash_ = asset.c.content_hash
+    yield (
+        select(hash_, own.c.site_id).join_from(asset, own, own.c.asset_id == asset.c.id).where(live)
+    )
+    yield (
+        select(hash_, listed.c.site_id)
+        .join_from(asset, listed, listed.c.content_hash == hash_)
+        .where(live)
+    )
+    packed = access_package_asset
+    yield (
+        select(hash_, opened.c.site_id)
+        .join_from(asset, packed, packed.c.content_hash == hash_)
+        .join(opened, opened.c.package_id == packed.c.package_id)
+        .where(live)
+    )
+    shown, boxed = container_site_membership, access_package_container
+    for kind, (container, item) in CONTAINERS.items():
+        inside = (
+            select(hash_)
+            .join_from(asset, item, item.c.content_hash == hash_)
+            .join(container, container.c.id == item.c.container_id)
+            .where(live, container.c.deleted_at.is_(None))
+        )
+        yield inside.add_columns(shown.c.site_id).join(
+            shown,
+            and_(shown.c.container_kind == kind.value, shown.c.container_id == container.c.id),
+        )
+        yield (
+            inside.add_columns(opened.c.site_id)
+            .join(
+                boxed,
+                and_(boxed.c.container_kind == kind.value, boxed.c.container_id == container.c.id),
+            )
+            .join(opened, opened.c.package_id == boxed.c.package_id)
+        )
 
 
 def _routes(conn: Connection, site_key: str, content_hash: str) -> list[Route]:

@@ -157,8 +157,9 @@ class Notes:
     def stat_location(self, location: str) -> int:
         return self._root.stat(location).size_bytes
 
-    def read_location(self, location: str) -> Iterator[bytes]:
+    def read_location(self, location: str, *, offset: int = 0) -> Iterator[bytes]:
         with self._root.open(location) as file:
+            file.seek(offset)
             yield file.read() or b""
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from lading.base.errors import InternalError, RequestError, SourceError
 from lading.base.units import format_bytes
-from lading.ingest.source import BatchRef, Discovered, ItemRefused, OpenBatch
-from lading.sources.handover.bundle import manifest_path, read_bundle
+from lading.ingest.source import BatchRef, Discovered, ItemRefused, OpenBatch, SourceFindings
+from lading.sources.handover.bundle import manifest_path, read_bundle, sentinel_path
 from lading.sources.handover.discover import discover
+from lading.sources.handover.explain import explain
 from lading.sources.handover.manifest import open_spool
 from lading.sources.handover.open_batch import HandoverBatch
 from lading.sources.handover.proposals import IN_PLACE_PREFIX
@@ -94,16 +95,29 @@ class HandoverSource:
                 spool=spool,
             )
 
-    def read_location(self, location: str) -> Iterator[bytes]:
+    def explain(self, ref: str) -> SourceFindings:
+        """Why a bundle is not taken in, as far as the tree can tell."""
+        return explain(self._root, ref, manifest_bytes_max=self.manifest_bytes_max)
+
+    def read_location(self, location: str, *, offset: int = 0) -> Iterator[bytes]:
         """The bytes of a file kept in place. Raises `ItemRefused` and `SourceMissing`."""
         try:
             with self._root.open(location) as file:
+                file.seek(offset)
                 while chunk := self._read(file, location):
                     yield chunk
         except ItemRefused:
             raise
         except SourceError as error:
             raise refused_item(fault_of(error), location) from error
+
+    def manifest_location(self, key: str) -> str:
+        """Where the manifest of the bundle is, below the root."""
+        return manifest_path(key)
+
+    def sentinel_location(self, key: str) -> str:
+        """Where the sentinel of the bundle is, below the root."""
+        return sentinel_path(key)
 
     def stat_location(self, location: str) -> int:
         """The size in bytes of a file kept in place. Raises `ItemRefused`, `SourceMissing`."""
