@@ -1,0 +1,1 @@
+"""What people do to many things at once: selections, operations, acknowledgements, problems."""

@@ -1,0 +1,110 @@
+"""Scans asked for from a page, or due by the clock: each a job, so that it is seen and found again.
+
+A scan that the missing-mount guard refuses fails its job, with the guard's own code.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from lading.base.progress import Progress
+from lading.db.clock import now
+from lading.ingest import Ingest
+from lading.ingest.parts import IngestParts
+from lading.jobs.context import JobContext, JobResult
+from lading.jobs.values import NewJob
+from lading.ledger.events import ScanFinished, ScanRefused
+from lading.ledger.queries import last_event
+
+SCAN_JOB_KIND: Final = "scan"
+SCAN_PRIORITY: Final = 2
+"""Ahead of imports and operations: it is short, and what it finds is waited for."""
+
+_ATTEMPTS_MAX: Final = 2
+_LOOK_AT_LEAST_S: Final = 1.0
+
+
+def enqueue_scan(parts: IngestParts, source: str, *, actor: str, accept_root: bool) -> int:
+    """Put a scan in line, unless one of this source is; its job. Raises `UnknownSource`."""
+    parts.source(source)
+    # To believe a root is another request than to look: it must not be lost in one that waits.
+    key = f"{SCAN_JOB_KIND}:{source}" + (":accept" if accept_root else "")
+    job = NewJob(
+        SCAN_JOB_KIND,
+        params={"source": source, "accept_root": accept_root, "actor": actor[:190]},
+        priority=SCAN_PRIORITY,
+        active_key=key,
+        attempts_max=_ATTEMPTS_MAX,
+    )
+
+    def enqueue(conn: Connection) -> int:
+        (enqueued,) = parts.queue.enqueue(conn, [job], actor=actor)
+        return enqueued.job_id
+
+    return parts.db.run(enqueue)
+
+
+def run_scan(ingest: Ingest, context: JobContext) -> JobResult:
+    """The handler of scan jobs.
+
+    Raises `SourceMissing`, `ScanNotBelieved` and `UnknownSource`, and `Interrupted` when stopped
+    before anything was written.
+    """
+    params = context.claim.params
+    context.report(Progress(current=str(params["source"])))
+
+    def on_found(found: int) -> None:
+        context.stop.check()
+        context.report(Progress(items_done=found, current=str(params["source"])))
+
+    report = ingest.scan(
+        str(params["source"]),
+        actor=str(params.get("actor") or context.actor),
+        accept_root=bool(params.get("accept_root")),
+        on_found=on_found,
+        job_id=context.claim.job_id,
+    )
+    found = Progress(items_done=report.found, items_total=report.found)
+    context.run(lambda _: None, found)
+    return JobResult()
+
+
+class ScanSchedule:
+    """Puts scans in line that are due by the clock; every worker may do it, one comes first."""
+
+    def __init__(self, parts: IngestParts, *, every_s: float) -> None:
+        self._parts = parts
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        # A scan that ends without a word in the ledger shall not be asked for again at once.
+        self._asked_s: dict[str, float] = {}
+
+    def __call__(self, actor: str) -> float:
+        """Enqueue what is due; returns the seconds until the next one is."""
+        left_s = self._every_s
+        for source in self._parts.sources:
+            due_s = self._due_s(source)
+            if due_s <= 0:
+                enqueue_scan(self._parts, source, actor=actor, accept_root=False)
+                with self._lock:
+                    self._asked_s[source] = time.monotonic()
+                due_s = self._every_s
+            left_s = min(left_s, due_s)
+        return max(_LOOK_AT_LEAST_S, left_s)
+
+    def _due_s(self, source: str) -> float:
+        with self._lock:
+            asked_s = self._asked_s.get(source)
+        since_asked_s = self._every_s if asked_s is None else time.monotonic() - asked_s
+        with self._parts.db.read() as conn:
+            at = conn.scalars(select(now())).one()
+            scans = [
+                last_event(conn, source=source, kind=kind)
+                for kind in (ScanFinished.kind, ScanRefused.kind)
+            ]
+        ages_s = [(at - scan.at).total_seconds() for scan in scans if scan is not None]
+        return self._every_s - min([since_asked_s, *ages_s])
