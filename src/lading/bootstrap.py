@@ -16,6 +16,9 @@ from lading.ingest.rules import GuardLimits
 from lading.ingest.source import Source
 from lading.jobs.context import Handler
 from lading.jobs.queue import Queue
+from lading.jobs.worker import Duty
+from lading.operations.operations import Operations
+from lading.operations.scans import ScanSchedule
 from lading.settings import Settings
 from lading.storage.addresses import open_store
 from lading.storage.port import ObjectStore
@@ -34,11 +37,18 @@ class Lading:
     sources: Mapping[str, Source]
     queue: Queue
     ingest: Ingest
+    operations: Operations
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """What a worker needs to run this installation's jobs."""
-        return self.ingest.handlers()
+        return {**self.ingest.handlers(), **self.operations.handlers()}
+
+    @property
+    def duty(self) -> Duty | None:
+        """What a worker does beside its jobs: scans by the clock, if the settings want any."""
+        every_s = self.settings.scan.every_s
+        return ScanSchedule(self.ingest.parts, every_s=every_s) if every_s else None
 
 
 @contextmanager
@@ -70,6 +80,8 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
             limits=GuardLimits(settings.scan.vanish_share_max, settings.scan.vanish_items_max),
             fetch_threads=settings.worker.fetch_threads,
         )
-        yield Lading(settings, db, store, sources, queue, Ingest(parts))
+        ingest = Ingest(parts)
+        operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)
+        yield Lading(settings, db, store, sources, queue, ingest, operations)
     finally:
         db.close()

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from lading.console.readers.thumbnails import asset_thumbnails, container_thumbnails
 from lading.db import Database, open_database
+from lading.library.containers import list_members
+from lading.library.routes import RouteKind
 from lading.library.tables import (
+    CONTAINERS,
     asset,
     asset_ai_run,
     asset_cover,
@@ -22,6 +26,8 @@ from lading.library.tables import (
     asset_gallery_item,
     asset_source,
 )
+from lading.library.values import ContainerRef
+from lading.library.visibility import site_summary
 from tests.cli.program import Program
 
 Image = pytest.importorskip("PIL.Image", reason="the extra `demo` is not installed")
@@ -66,11 +72,11 @@ def test_it_tells_what_became_of_every_bundle_and_of_the_damaged_photo(
     shown: tuple[Program, str],
 ) -> None:
     _, told = shown
-    assert "5 bundles found: 5 new" in told
+    assert "8 bundles found: 8 new" in told
     assert "hash_mismatch" in told
     assert "sentinel_missing" in told
     assert "next step: Ask the upstream" in told
-    assert "13 items found = 11 created, 1 failed, 1 in bundles that are not ready" in told
+    assert "32 items found = 30 created, 1 failed, 1 in bundles that are not ready" in told
     assert "all is well" in told
 
 
@@ -78,11 +84,11 @@ def test_a_second_showing_has_nothing_to_do(shown: tuple[Program, str]) -> None:
     program, _ = shown
     again = program.json("up", "--demo", "--once", "--data-dir", program.folder / "demo")
     assert again["tree_made"] is False
-    assert again["scan"] == {"found": 5, "new": 0, "updated": 0, "superseded": 0, "unchanged": 5}
+    assert again["scan"] == {"found": 8, "new": 0, "updated": 0, "superseded": 0, "unchanged": 8}
     assert again["queued"] == []
     assert again["worker"] is None
     states = sorted(batch["state"] for batch in again["batches"])
-    assert states == ["imported", "imported", "imported", "partial", "pending"]
+    assert states == [*["imported"] * 6, "partial", "pending"]
     assert all(batch["adds_up"] for batch in again["batches"])
 
 
@@ -94,7 +100,7 @@ def test_its_photos_are_photos_with_a_camera_a_time_and_a_place(
         for row, data in stored(shown, library, role="original")
         if row.asset_type == "photo"
     ]
-    assert len(photos) == 9
+    assert len(photos) == 24
     sizes, orientations = set(), set()
     for row, data in photos:
         with Image.open(io.BytesIO(data)) as picture:
@@ -107,7 +113,7 @@ def test_its_photos_are_photos_with_a_camera_a_time_and_a_place(
             assert details[0x9011] == "+02:00"
             place = exif.get_ifd(0x8825)
             assert (place[1], place[3]) == ("N", "E")
-            assert 47 <= float(place[2][0]) < 48
+            assert 45 <= float(place[2][0]) < 48
             upright = ImageOps.exif_transpose(picture)
             assert upright.size == (row.width, row.height)
             sizes.add(upright.size)
@@ -155,19 +161,60 @@ def test_its_film_plays_and_so_does_its_playlist(
 
 def test_its_gallery_is_in_order_and_has_a_cover(library: Database) -> None:
     with library.read() as conn:
-        gallery = conn.execute(select(asset_gallery)).one()
+        assert len(conn.execute(select(asset_gallery)).all()) == 3
+        gallery = conn.execute(
+            select(asset_gallery).where(asset_gallery.c.key == "nights-at-the-lake")
+        ).one()
         members = conn.execute(
             select(asset.c.title, asset.c.captured_at)
             .join(asset_gallery_item, asset_gallery_item.c.content_hash == asset.c.content_hash)
             .where(asset_gallery_item.c.container_id == gallery.id)
             .order_by(asset_gallery_item.c.position)
         ).all()
-        cover = conn.execute(select(asset_cover).where(asset_cover.c.owner_kind == "gallery")).one()
+        cover = conn.execute(
+            select(asset_cover).where(
+                asset_cover.c.owner_kind == "gallery", asset_cover.c.owner_id == gallery.id
+            )
+        ).one()
         first = conn.scalar(select(asset.c.id).where(asset.c.title == members[0].title))
     assert gallery.key == "nights-at-the-lake"
-    assert len(members) == 3
+    assert len(members) == 5
     assert [row.captured_at for row in members] == sorted(row.captured_at for row in members)
     assert cover.cover_asset_id == first
+
+
+def test_everything_has_a_picture_that_stands_for_it(library: Database) -> None:
+    with library.read() as conn:
+        assets = conn.scalars(select(asset.c.id)).all()
+        pictures = asset_thumbnails(conn, assets)
+        assert len(pictures) == 25
+        for picture in pictures.values():
+            assert picture.candidate is not None
+            assert picture.candidate.size_bytes < 40_000
+        for kind, (container, _) in CONTAINERS.items():
+            numbers = conn.scalars(select(container.c.id)).all()
+            found = container_thumbnails(conn, kind, numbers)
+            assert [p.url is not None for p in found.values()] == [True] * len(numbers) != []
+
+
+def test_its_collection_keeps_a_place_for_the_damaged_photo(library: Database) -> None:
+    light = ContainerRef("collection", "the-light-in-may")
+    with library.read() as conn:
+        members = list_members(conn, light).members
+    assert [member.awaited for member in members].count(True) == 1
+    assert len(members) == 7
+
+
+def test_its_sites_see_content_by_all_four_routes(library: Database) -> None:
+    with library.read() as conn:
+        lakeside, prints = (site_summary(conn, key) for key in ("lakeside", "print-shop"))
+    assert {kind for kind, count in lakeside.by_route.items() if count} == {
+        RouteKind.CONTAINER_MEMBERSHIP,
+        RouteKind.ALLOW_LIST,
+        RouteKind.ACCESS_PACKAGE,
+    }
+    assert lakeside.awaited == 1
+    assert prints.by_route[RouteKind.SITE_MEMBERSHIP] == 3
 
 
 def test_what_the_upstream_said_is_kept_word_for_word(
@@ -179,9 +226,9 @@ def test_what_the_upstream_said_is_kept_word_for_word(
     published = {
         path.read_bytes() for path in (shown[0].folder / "demo/upstream").rglob("source.json")
     }
-    assert len(sources) == 10
+    assert len(sources) == 25
     assert set(sources) <= published
-    assert len(runs) == 9
+    assert len(runs) == 24
     assert {row.analysis_kind for row in runs} == {"photo_analysis"}
     assert all(0 < json.loads(row.body)["brightness"] < 1 for row in runs)
 

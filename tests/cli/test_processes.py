@@ -34,6 +34,13 @@ def get(url: str, **headers: str) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
+def sign_in(program: Program) -> dict[str, str]:
+    """The headers of a script that may look at everything."""
+    program.run("users", "add", "probe", "--role", "viewer")
+    made = program.json("tokens", "create", "probe", "status")
+    return {"Authorization": f"Bearer {made['secret']}"}
+
+
 def address_of(started: Started) -> str:
     address: str = json.loads(started.wait_for('"address"'))["address"]
     return address
@@ -116,6 +123,7 @@ def test_up_serves_health_readiness_and_status_and_ends_with_its_worker(
     key = publish(2).sync_id
     program.run("scan")
     program.run("queue", key)
+    bearer = sign_in(program)
     with program.started("up", "--port", "0", "--json") as up:
         address = address_of(up)
         with program.started("events", "--follow", "--kind", "batch_finished", "--json") as events:
@@ -125,11 +133,12 @@ def test_up_serves_health_readiness_and_status_and_ends_with_its_worker(
         status, ready = get(f"{address}/ready")
         assert (status, ready["ready"]) == (200, True)
         assert {check["name"] for check in ready["checks"]} == {"database", "store", "source nas"}
-        status, found = get(f"{address}/api/v1/status")
+        status, found = get(f"{address}/api/v1/status", **bearer)
         assert status == 200
         assert found["batches"]["imported"] == 1
         assert found["jobs"]["done"] == 1
-        assert found["engine"] == {"state": "idle", "sentence": "Awaiting jobs."}
+        assert found["engine"]["state"] == "idle"
+        assert found["engine"]["sentence"].startswith("Awaiting jobs")
         assert found["events"][-1]["seq"] == len(
             program.run("events", "--json").stdout.splitlines()
         )
@@ -141,12 +150,14 @@ def test_up_serves_health_readiness_and_status_and_ends_with_its_worker(
 
 
 def test_status_answers_nobody_who_came_by_another_name(program: Program) -> None:
+    bearer = sign_in(program)
     with program.started("serve", "--port", "0", "--json") as serve:
         address = address_of(serve)
-        assert get(f"{address}/api/v1/status")[0] == 200
-        status, _ = get(f"{address}/api/v1/status", Host="media.example")
+        assert get(f"{address}/api/v1/status")[0] == 401
+        assert get(f"{address}/api/v1/status", **bearer)[0] == 200
+        status, _ = get(f"{address}/api/v1/status", Host="media.example", **bearer)
         assert status == 400
-        status, document = get(f"{address}/api/v1/openapi/openapi.json")
+        status, document = get(f"{address}/api/v1/openapi.json", **bearer)
         assert status == 200
         assert "/api/v1/status" in document["paths"]
         assert serve.end(signal.SIGTERM) == 0
@@ -161,10 +172,9 @@ def test_readiness_fails_while_the_store_or_a_source_is_away_and_health_does_not
         nas.rename(nas.with_name("unmounted"))
         status, ready = get(f"{address}/ready")
         assert status == 503
-        failed = {
-            check["name"]: check["error"]["code"] for check in ready["checks"] if not check["ok"]
-        }
-        assert failed == {"source nas": "source_missing"}
+        # Names and no more: what was found may tell strangers of hosts and folders.
+        failed = [check for check in ready["checks"] if not check["ok"]]
+        assert failed == [{"name": "source nas", "ok": False}]
         nas.with_name("unmounted").rename(nas)
         assert get(f"{address}/ready")[0] == 200
         data = program.folder / "lading-data"
@@ -177,12 +187,13 @@ def test_readiness_fails_while_the_store_or_a_source_is_away_and_health_does_not
 
 
 def test_status_says_when_the_database_is_gone(program: Program) -> None:
+    bearer = sign_in(program)
     with program.started("serve", "--port", "0", "--json") as serve:
         address = address_of(serve)
         database = program.folder / "lading-data/lading.sqlite"
         with sqlite3.connect(database) as conn:
             conn.execute("ALTER TABLE import_job RENAME TO gone")
-        status, problem = get(f"{address}/api/v1/status")
+        status, problem = get(f"{address}/api/v1/status", **bearer)
         assert status == 500
         assert "Traceback" not in json.dumps(problem)
         assert get(f"{address}/health")[0] == 200
@@ -195,9 +206,10 @@ def test_jobs_without_a_live_worker_are_a_degraded_engine(
     key = publish(1).sync_id
     program.run("scan")
     program.run("queue", key)
+    bearer = sign_in(program)
     with program.started("serve", "--port", "0", "--json") as serve:
         address = address_of(serve)
-        assert get(f"{address}/api/v1/status")[1]["engine"]["state"] == "degraded"
+        assert get(f"{address}/api/v1/status", **bearer)[1]["engine"]["state"] == "degraded"
         assert serve.end(signal.SIGTERM) == 0
 
 
@@ -245,10 +257,11 @@ def test_up_sets_a_new_installation_up_and_never_hides_a_store_that_is_gone(
 
 
 def test_events_are_followed_as_they_happen(program: Program, publish: Publish) -> None:
+    before = threading.active_count()
     with program.started("events", "--follow", "--json") as events:
         publish(1)
         program.run("scan")
         assert json.loads(events.wait_for("batch_found"))["seq"] >= 1
         events.wait_for("scan_finished")
         assert events.end(signal.SIGINT) == 130
-    assert threading.active_count() < 50
+    assert threading.active_count() <= before + 2  # those that read what it writes

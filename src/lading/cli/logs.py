@@ -25,7 +25,11 @@ def configure_logs(settings: LogSettings, *, debug: bool = False) -> None:
     ]
     last: Processor
     if as_text:
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        last = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default shows local variables too: passwords as typed, cookies, tokens.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     else:
         shared.append(structlog.processors.format_exc_info)
         last = structlog.processors.JSONRenderer(sort_keys=False)

@@ -34,6 +34,10 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "db": Entry("db", "Look after the database's schema."),
         "demo": Entry("demo", "Make a small hand-over tree of real media to try things on."),
     },
+    "Let people in": {
+        "users": Entry("users", "Look after the accounts of people and scripts."),
+        "tokens": Entry("tokens", "Look after the tokens of scripts."),
+    },
     "Take media in": {
         "scan": Entry("scan", "Look for new and changed batches."),
         "preflight": Entry(
@@ -42,8 +46,8 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "plan": Entry("plan", "Write down what queueing batches would do."),
         "queue": Entry("queue", "Give batches to the workers."),
         "worker": Entry("worker", "Work on queued jobs until told to stop."),
-        "serve": Entry("serve", "Serve health and status over HTTP."),
-        "up": Entry("up", "Run a worker and the status server together."),
+        "serve": Entry("serve", "Serve the console and its API over HTTP."),
+        "up": Entry("up", "Run a worker and the console together."),
     },
     "Look": {
         "batches": Entry("batches", "List batches: unfinished first, then the newest."),
@@ -59,6 +63,13 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "retry": Entry("retry", "Put failed or cancelled jobs back in line."),
         "prioritise": Entry("prioritise", "Change the priority of jobs in line."),
         "intake": Entry("intake", "Pause or resume the handing out of jobs."),
+    },
+    "Show": {
+        "sites": Entry("sites", "Look after the sites that see parts of the library."),
+        "packages": Entry("packages", "Look after the access packages that sites are given."),
+        "visibility": Entry(
+            "visibility", "Say which sites see an asset, by every route there is, or why not."
+        ),
     },
     "Prove": {
         "verify": Entry("verify", "Compare what was imported with the library and its store."),

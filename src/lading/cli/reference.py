@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable, Iterator
 from typing import Final, get_args
 
@@ -55,7 +56,13 @@ def settings_page() -> str:
         parts += [f"## `{title}`\n", f"{_first_paragraph(model)}\n"]
         if name == "sources":
             parts += [f"{field.description}\n", _SOURCES_NOTE]
-        parts.append(_settings_table(model.model_fields))
+        inner = {n: m for n, f in model.model_fields.items() if (m := _section_of(f))}
+        parts.append(
+            _settings_table({n: f for n, f in model.model_fields.items() if n not in inner})
+        )
+        for key, part in inner.items():
+            parts += [f"## `[{name}.{key}]`\n", f"{_first_paragraph(part)}\n"]
+            parts.append(_settings_table(part.model_fields))
     return "\n".join(parts)
 
 
@@ -169,6 +176,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(value)}`"
     return f"`{_number(value)}`"
 
 

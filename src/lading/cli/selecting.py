@@ -10,8 +10,9 @@ from lading.db import Database
 from lading.db.clock import now
 from lading.ingest.plan import Plan, PlanOutdated
 from lading.ingest.rules import PREFLIGHT_STALE
+from lading.ledger.batch_lists import BatchFilter, list_batches
 from lading.ledger.batches import Batch, batch_ids
-from lading.ledger.queries import find_batch, list_batches
+from lading.ledger.queries import find_batch
 from lading.ledger.states import BatchState
 
 READY_STATES = (
@@ -74,9 +75,10 @@ def by_plan(db: Database, plan: Plan) -> list[int]:
 
 
 def _walk(conn: Connection, states: Sequence[BatchState], source: str | None) -> Iterator[Batch]:
+    wanted = BatchFilter(states=states, source=source)
     cursor: str | None = None
     while True:
-        page = list_batches(conn, states=states, source=source, cursor=cursor, limit=PAGE_BATCHES)
+        page = list_batches(conn, wanted, sort="updated", cursor=cursor, limit=PAGE_BATCHES)
         yield from page.batches
         cursor = page.next_cursor
         if cursor is None:

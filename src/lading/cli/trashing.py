@@ -38,7 +38,7 @@ def move_named(
     """Move what is named into the trash or out of it; a dry run does it and takes it back."""
     if bool(names) == (batch_name is not None):
         raise click.UsageError("name assets by content hash, containers by key, or give --batch")
-    parsed = [_parsed(name) for name in names]
+    parsed = [parse_name(name) for name in names]
     refs = [name for name in parsed if isinstance(name, ContainerRef)]
     digests = [name for name in parsed if isinstance(name, str)]
     changed = Trashed()
@@ -69,7 +69,7 @@ def move_named(
     )
 
 
-def _parsed(name: str) -> str | ContainerRef:
+def parse_name(name: str) -> str | ContainerRef:
     """The content hash or the container that a name means."""
     kind, _, key = name.partition(":")
     if kind in set(ContainerKind) and key:

@@ -1,99 +1,235 @@
-"""The web application of this version: liveness, readiness and status, as JSON.
+"""The web application: every page and every handler of the API, behind sign-in.
 
-There is no sign-in yet. Therefore it only answers on the loopback interface, and only to requests
-that name it: otherwise any web page could read the status through a name of its own.
+Each module of `pages` and of `api` gives its handlers by `routes()` and, if parts of it change
+while they are seen, says how by `live(fragments)`. Without sign-in there is the sign-in itself,
+liveness and readiness, and nothing else; a test holds that.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from time import monotonic
+from types import ModuleType
 from typing import Any, Final
 
-from litestar import Litestar, Response, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.config.allowed_hosts import AllowedHostsConfig
-from litestar.handlers import HTTPRouteHandler
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from sqlalchemy import Connection
 
 from lading import __version__
-from lading.base.errors import LadingError, RequestError
+from lading.accounts.accounts import Accounts
+from lading.accounts.limits import AccountLimits
+from lading.accounts.values import Caller, Permission
 from lading.bootstrap import Lading
-from lading.console.status import Status, StatusReader
+from lading.console import api, media, pages, security
+from lading.console.failures import Failures
+from lading.console.live import events, stream
+from lading.console.live.fragments import Fragments
+from lading.console.live.live import Live
+from lading.console.once import Once
+from lading.console.parts import Console
+from lading.console.readers.engine import EngineReader
+from lading.console.readers.metrics import MetricsReader
+from lading.console.readers.overview import OverviewReader
+from lading.console.reasons import known_reasons
+from lading.console.render import Renderer
+from lading.console.security import headers
+from lading.console.security.entrance import Entrance
+from lading.console.security.errors import NotSignedIn
+from lading.console.security.guards import requires
+from lading.console.static_files import StaticFiles
+from lading.console.status import StatusReader
+from lading.db.counting import Count
+from lading.operations.problem_desk import Problems
+from lading.operations.problems import count_problems
 
-PROBLEM: Final = "application/problem+json"
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+PROBLEMS_COUNTED_EVERY_S: Final = 2.0
 _LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
-
-
-class ConsoleExposed(RequestError):
-    """The console was asked to listen where others could reach it, and it has no sign-in yet."""
-
-    code = "console_exposed"
-    next_step = (
-        "Listen on 127.0.0.1, and let a reverse proxy or an SSH tunnel decide who comes through."
-    )
-
-
-def require_loopback(host: str) -> None:
-    """Raise `ConsoleExposed` unless `host` is this machine's loopback address."""
-    if host == "localhost":
-        return
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ConsoleExposed(
-            "the console would listen where others can reach it",
-            expected="127.0.0.1, ::1 or localhost",
-            found=host,
-        )
 
 
 def create_app(lading: Lading, *, host: str, port: int) -> Litestar:
     """The application on an open installation, for one address."""
-    names = {*_LOCAL_NAMES, f"[{host}]" if ":" in host else host}
-    return Litestar(
-        route_handlers=_routes(StatusReader(lading, version=__version__)),
-        allowed_hosts=AllowedHostsConfig(
-            allowed_hosts=[name for plain in sorted(names) for name in (plain, f"{plain}:{port}")]
-        ),
-        exception_handlers={LadingError: _problem},
-        openapi_config=OpenAPIConfig(
-            title="Lading",
-            version=__version__,
-            path="/api/v1/openapi",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        ),
+    return build_app(open_console(lading), host=host, port=port)
+
+
+def open_console(lading: Lading) -> Console:
+    """The parts of a console on an open installation."""
+    settings = lading.settings.console
+    limits = replace(
+        AccountLimits(),
+        session_idle_s=settings.session_idle_s,
+        session_max_s=settings.session_max_s,
+    )
+    engine = EngineReader(lading, count_problems=_ProblemCounter(lading.operations.problems))
+    return Console(
+        lading=lading,
+        accounts=Accounts(lading.db, limits=limits),
+        operations=lading.operations,
+        engine=engine,
+        overview=OverviewReader(lading, engine),
+        metrics=MetricsReader(lading),
+        status=StatusReader(lading, version=__version__),
+        renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )
 
 
-def _routes(status: StatusReader) -> list[HTTPRouteHandler]:
-    @get("/health", sync_to_thread=False, summary="Whether this process answers")
+def build_app(console: Console, *, host: str, port: int) -> Litestar:
+    """The application on these parts; see `create_app`. `app.state.live` ends its streams."""
+    settings = console.lading.settings.console
+    entrance = Entrance(console.accounts, settings, console.renderer.render)
+    streams = Live(
+        console, console.lading.db, _fragments(), still_valid=console.accounts.still_valid
+    )
+    reading = [requires(Permission.READ)]
+    app = Litestar(
+        # One router, registered once: handlers of one path that are registered one after the other
+        # are each put into a thread once more, and answer nothing.
+        route_handlers=[
+            Router(
+                "/",
+                route_handlers=[
+                    *_alive(console),
+                    console.renderer.static.route(),
+                    *security.routes(entrance),
+                    *(handler for module in _modules(pages) for handler in module.routes()),
+                    *(handler for module in _modules(api) for handler in module.routes()),
+                    *stream.routes(streams, reading),
+                    *events.routes(streams, reading),
+                    *media.routes(),
+                ],
+            )
+        ],
+        dependencies={
+            "console": Provide(lambda: console, sync_to_thread=False, use_cache=True),
+            "caller": Provide(_caller, sync_to_thread=False),
+        },
+        middleware=[*security.middleware(entrance), Once(console.accounts)],
+        exception_handlers=Failures(console.renderer).handlers(),
+        allowed_hosts=AllowedHostsConfig(allowed_hosts=_host_names(console, host, port)),
+        request_max_body_size=BODY_BYTES_MAX,
+        on_shutdown=[streams.close],
+        openapi_config=_openapi(),
+    )
+    app.state.live = streams
+    headers.install(app, secure=settings.secure)
+    return app
+
+
+class _ProblemCounter:
+    """Counts problems for the strip: a little late rather than twice a second."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._last = Count(0)
+        self._counted_s = -PROBLEMS_COUNTED_EVERY_S
+
+    def __call__(self, conn: Connection) -> Count:
+        if monotonic() - self._counted_s >= PROBLEMS_COUNTED_EVERY_S:
+            found = count_problems(conn, self._problems.wording)
+            self._last = Count(found.problems, found.exact)
+            self._counted_s = monotonic()
+        return self._last
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    """Who asks; every handler that takes a caller has a guard that asked before."""
+    if not isinstance(request.user, Caller):
+        raise NotSignedIn("nobody is signed in")
+    return request.user
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded = import_module(f"{package.__name__}.{module.name}")
+        if hasattr(loaded, "routes"):
+            yield loaded
+
+
+def _fragments() -> Fragments:
+    found = Fragments()
+    for module in _modules(pages):
+        if hasattr(module, "live"):
+            module.live(found)
+    return found
+
+
+def _alive(console: Console) -> list[HTTPRouteHandler]:
+    @get("/health", sync_to_thread=False, summary="Whether this process answers", security=[{}])
     def health() -> dict[str, str]:
         return {"status": "alive", "version": __version__}
 
-    @get("/ready", sync_to_thread=True, summary="Whether database, store and sources answer")
-    def ready() -> Response[dict[str, Any]]:
-        checks = status.checks()
-        ok = all(check.ok for check in checks)
-        return Response({"ready": ok, "checks": checks}, status_code=200 if ok else 503)
-
-    @get("/api/v1/status", sync_to_thread=True, summary="What the engine is doing")
-    def read_status() -> Status:
-        return status.read()
-
-    return [health, ready, read_status]
-
-
-def _problem(_request: object, error: LadingError) -> Response[dict[str, object]]:
-    problem = {
-        "type": f"urn:lading:error:{error.code}",
-        "title": error.message,
-        "status": error.http_status,
-        "detail": str(error),
-    }
-    return Response(
-        problem | error.as_dict(),
-        status_code=error.http_status,
-        media_type=PROBLEM,
+    @get(
+        "/ready",
+        sync_to_thread=True,
+        summary="Whether database, store and sources answer",
+        security=[{}],
+        responses={
+            503: ResponseSpec(
+                dict[str, Any], generate_examples=False, description="Some of it does not."
+            )
+        },
     )
+    def ready() -> Response[dict[str, Any]]:
+        checks = console.status.checks()
+        ok = all(check.ok for check in checks)
+        # What a check found may name hosts and folders: only whether it is well is for everybody.
+        told = [{"name": check.name, "ok": check.ok} for check in checks]
+        return Response({"ready": ok, "checks": told}, status_code=200 if ok else 503)
+
+    return [health, ready]
+
+
+def _only_the_description(
+    connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+) -> None:
+    """Litestar answers all else below this address with a page of its own."""
+    if not connection.url.path.endswith("/openapi.json"):
+        raise NotFoundException
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Lading",
+        version=__version__,
+        description="What the console's pages do, for programs. Errors are problem+json.",
+        openapi_router=Router(
+            "/api/v1",
+            route_handlers=[],
+            guards=[requires(Permission.READ), _only_the_description],
+            include_in_schema=False,
+        ),
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        security=[{"token": []}],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="A token from the page Tokens, or from `lading tokens create`.",
+                )
+            }
+        ),
+    )
+
+
+def _host_names(console: Console, host: str, port: int) -> list[str]:
+    settings = console.lading.settings.console
+    names = {*_LOCAL_NAMES, f"[{host}]" if ":" in host else host}
+    public = settings.public_url.split("://", 1)[1] if settings.public_url else None
+    return [
+        *(name for plain in sorted(names) for name in (plain, f"{plain}:{port}")),
+        *settings.allowed_hosts,
+        *([public] if public else []),
+    ]

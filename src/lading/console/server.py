@@ -13,7 +13,7 @@ import uvicorn
 from lading.base.errors import RequestError
 from lading.base.stopping import StopSignal
 from lading.bootstrap import Lading
-from lading.console.app import create_app, require_loopback
+from lading.console.app import create_app
 
 REQUESTS_END_WITHIN_S: Final = 5
 _LOOK_EVERY_S: Final = 0.2
@@ -36,8 +36,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on the loopback interface. Raises `ConsoleExposed`, `AddressTaken`."""
-    require_loopback(host)
+    """A listening socket. Raises `AddressTaken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -55,7 +54,9 @@ def serve(
 ) -> None:
     """Answer requests until `stop`; `on_ready` is told the address once requests are answered."""
     port = int(listener.getsockname()[1])
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    public_url = lading.settings.console.public_url
+    plain = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    address = public_url or plain
     app = create_app(lading, host=host, port=port)
     app.on_startup.append(lambda: on_ready(address))
     server = _Server(
@@ -64,6 +65,7 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=REQUESTS_END_WITHIN_S,
         )
     )
@@ -71,6 +73,7 @@ def serve(
     def watch() -> None:
         while not stop.wait(_LOOK_EVERY_S) and not server.should_exit:
             pass
+        app.state.live.close()  # a stream does not end by itself, and the server waits for it
         server.should_exit = True
 
     watcher = threading.Thread(target=watch, name="lading-console-stop")

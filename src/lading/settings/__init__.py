@@ -1,9 +1,9 @@
 """What an installation is told: its folders, database, store, sources, and how hard to work."""
 
+from lading.settings.console import ConsoleSettings, OidcSettings
 from lading.settings.errors import SettingsInvalid, SettingsMissing, SettingsUnreadable
 from lading.settings.load import ENVIRONMENT_PREFIX, find_settings_file, load_settings
 from lading.settings.model import (
-    ConsoleSettings,
     DatabaseSettings,
     LogSettings,
     ScanSettings,
@@ -19,6 +19,7 @@ __all__ = [
     "ConsoleSettings",
     "DatabaseSettings",
     "LogSettings",
+    "OidcSettings",
     "ScanSettings",
     "Settings",
     "SettingsInvalid",

@@ -24,11 +24,12 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lading.jobs.settings import HEARTBEATS_PER_STALE, WorkerSettings
+from lading.settings.console import ConsoleSettings
+from lading.settings.section import SECONDS_MAX, Section
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 SQLITE: Final = "sqlite:///"
 FOLDER: Final = "file://"
-SECONDS_MAX: Final = 86_400
 _DATABASES: Final = ("sqlite:", "postgresql:", "postgres:", "mariadb:", "mysql:")
 _DATABASES_WITH_DRIVER: Final = ("postgresql+psycopg:", "mariadb+pymysql:")
 _ENDPOINT: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.ASCII | re.IGNORECASE)
@@ -37,13 +38,7 @@ _SPECIAL_IN_ADDRESSES: Final = str.maketrans({c: f"%{ord(c):02X}" for c in "%?#\
 Path = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 
 
-class _Section(BaseModel):
-    """A table of the settings file; a key it does not have is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where batches, jobs, events and the library are recorded."""
 
     url: str = Field(
@@ -87,7 +82,7 @@ class DatabaseSettings(_Section):
         return parsed.render_as_string(hide_password=False)
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where the bytes of imported files are kept."""
 
     url: str = Field(
@@ -165,7 +160,7 @@ class SourceSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
-class WorkerProcessSettings(_Section):
+class WorkerProcessSettings(Section):
     """How hard a worker process works, and when another may take over from it."""
 
     slots: int = Field(default=1, ge=1, le=64, description="Jobs one worker runs at a time.")
@@ -237,8 +232,11 @@ class WorkerProcessSettings(_Section):
         return WorkerSettings(**self.model_dump(exclude={"fetch_threads"}))
 
 
-class ScanSettings(_Section):
-    """How much a scan may find gone before it asks (G1); the larger of the two counts."""
+class ScanSettings(Section):
+    """How often sources are scanned, and how much may be gone before a scan asks (G1).
+
+    Of the two counts, the larger one holds.
+    """
 
     vanish_share_max: float = Field(
         default=0.01, ge=0, le=1, description="Share of the known batches that may be gone."
@@ -246,20 +244,26 @@ class ScanSettings(_Section):
     vanish_items_max: int = Field(
         default=100, ge=0, description="Number of known batches that may be gone."
     )
-
-
-class ConsoleSettings(_Section):
-    """Where the console listens."""
-
-    host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address to listen on; loopback only."
-    )
-    port: int = Field(
-        default=8740, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
+    every_s: float = Field(
+        default=0,
+        ge=0,
+        le=30 * SECONDS_MAX,
+        description=(
+            "Seconds between two scans of each source that the workers begin by themselves; 0 is"
+            " only when asked."
+        ),
     )
 
 
-class LogSettings(_Section):
+class OperationSettings(Section):
+    """What people do to many things at once."""
+
+    undo_days: int = Field(
+        default=30, ge=0, le=3_650, description="Days for which an operation can be taken back."
+    )
+
+
+class LogSettings(Section):
     """What long-running commands log to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -275,7 +279,7 @@ class LogSettings(_Section):
         return value.lower() if isinstance(value, str) else value
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of one installation."""
 
     data_dir: Path = Field(
@@ -291,6 +295,7 @@ class Settings(_Section):
     )
     worker: WorkerProcessSettings = Field(default_factory=WorkerProcessSettings)
     scan: ScanSettings = Field(default_factory=ScanSettings)
+    operations: OperationSettings = Field(default_factory=OperationSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -15,6 +15,7 @@ from lading.jobs.settings import WorkerSettings
 from lading.jobs.worker import Worker
 from lading.ledger.batches import Batch
 from lading.ledger.queries import find_batch
+from lading.operations.operations import Operations
 from lading.storage.port import ObjectStore
 
 ACTOR = "test"
@@ -40,6 +41,7 @@ class Installation:
             db, self.queue, self.sources, store, limits or GuardLimits(), fetch_threads
         )
         self.ingest = Ingest(self.parts)
+        self.operations = Operations(self.ingest)
 
     def drain(self, stop: StopSignal | None = None) -> None:
         """Run a worker in this thread until nothing is left to do, or `stop` is set.
@@ -55,7 +57,7 @@ class Installation:
             poll_min_s=0.02,
             poll_max_s=0.05,
         )
-        handlers = self.ingest.handlers()
+        handlers = {**self.ingest.handlers(), **self.operations.handlers()}
         Worker(self.db, self.queue, handlers, settings, stop=stop or StopSignal()).run(drain=True)
 
     def scan(self, source: str | None = None) -> list[int]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from sqlalchemy import Connection
 
 from lading.cli import output
 from lading.cli.batch_jobs import BatchJob, newest_jobs
 from lading.cli.session import Session, with_session
-from lading.db.keyset import BadCursor
+from lading.ledger.batch_lists import BatchFilter, BatchPage, list_batches
 from lading.ledger.batches import Batch
-from lading.ledger.queries import BatchPage, list_batches
 from lading.ledger.states import BatchState
-
-_UNFINISHED, _FINISHED = "u", "f"
 
 
 @click.command("batches")
@@ -47,11 +43,11 @@ def command(
     A page names the cursor of the next one. Batches that are worked on change their place between
     pages, as in any list by time.
     """
-    wanted = [BatchState(state) for state in states]
+    wanted = BatchFilter(
+        states=[BatchState(state) for state in states], source=source, type=batch_type
+    )
     with session.open_database() as db, db.read() as conn:
-        page = unfinished_first(
-            conn, states=wanted, source=source, batch_type=batch_type, cursor=cursor, limit=limit
-        )
+        page = list_batches(conn, wanted, cursor=cursor, limit=limit)
         jobs = newest_jobs(conn, [batch.id for batch in page.batches])
     if session.as_json:
         output.emit(
@@ -62,48 +58,6 @@ def command(
         )
         return
     _show(page, jobs, filtered=bool(states or source or batch_type or cursor))
-
-
-def unfinished_first(
-    conn: Connection,
-    *,
-    states: Sequence[BatchState] = (),
-    source: str | None = None,
-    batch_type: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> BatchPage:
-    """One page of the list that has what is unfinished before what is finished (A23)."""
-    part, _, inner = (cursor or f"{_UNFINISHED}.").partition(".")
-    if part not in {_UNFINISHED, _FINISHED}:
-        raise BadCursor("the page cursor cannot be read")
-    batches: list[Batch] = []
-    if part == _UNFINISHED:
-        page = list_batches(
-            conn,
-            states=states,
-            source=source,
-            type=batch_type,
-            finished=False,
-            cursor=inner or None,
-            limit=limit,
-        )
-        if page.next_cursor is not None:
-            return BatchPage(page.batches, f"{_UNFINISHED}.{page.next_cursor}")
-        batches, inner = list(page.batches), ""
-        if len(batches) == limit:
-            return BatchPage(batches, f"{_FINISHED}.")
-    page = list_batches(
-        conn,
-        states=states,
-        source=source,
-        type=batch_type,
-        finished=True,
-        cursor=inner or None,
-        limit=limit - len(batches),
-    )
-    following = None if page.next_cursor is None else f"{_FINISHED}.{page.next_cursor}"
-    return BatchPage([*batches, *page.batches], following)
 
 
 def as_document(batch: Batch, job: BatchJob | None) -> dict[str, object]:

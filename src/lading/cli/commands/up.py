@@ -1,4 +1,4 @@
-"""`lading up`: a worker and the status server together; with `--demo`, on media made for it."""
+"""`lading up`: a worker and the console together; with `--demo`, on media made for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from lading.accounts.accounts import Accounts
 from lading.base.stopping import StopSignal
 from lading.bootstrap import open_lading
 from lading.cli import output
@@ -25,7 +26,7 @@ DEMO_FOLDER: Final = "demo"
 
 
 @click.command("up")
-@click.option("--host", help="Loopback address to listen on; otherwise the setting.")
+@click.option("--host", help="Address to listen on; otherwise the setting.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @click.option("--demo", is_flag=True, help="Make real media first and import them, as a showing.")
 @click.option(
@@ -44,20 +45,22 @@ def command(
     data_dir: str | None,
     once: bool,
 ) -> int:
-    """Run a worker and the status server together.
+    """Run a worker and the console together.
 
-    A new installation gets its tables and its store. The worker is a process of its own and is
-    started again when it dies. SIGTERM and SIGINT end both in order.
+    A new installation gets its tables, its store, and an account `admin` with a password that is
+    said once and changed at the first sign-in. The worker is a process of its own and is started
+    again when it dies. SIGTERM and SIGINT end both in order.
 
-    With --demo a small hand-over tree of real photos and a film is made, scanned, queued and
-    imported, and what happened is told; a second time nothing is left to do.
+    With --demo a small hand-over tree of real photos and a film is made, scanned and imported,
+    and what happened is told; the last bundles are left to be imported in the console. With --once
+    too, everything is imported; a second time nothing is left to do.
     """
     if (data_dir is not None or once) and not demo:
         raise click.UsageError("--data-dir and --once belong to --demo")
     config = session.config
     if demo:
         folders = DemoFolders.below(os.path.abspath(data_dir or DEMO_FOLDER))
-        found = demonstrate(session, folders)
+        found = demonstrate(session, folders, by_hand=not once)
         if once:
             return NEEDS_A_PERSON if found.needs_a_person else 0
         config = folders.settings_file
@@ -75,10 +78,12 @@ def _run(
     stop = StopSignal()
     listener = listen(address, settings.console.port if port is None else port)
     with listener, open_lading(settings) as lading:
+        first = Accounts(lading.db).first_admin(actor=session.actor)
         restore = install_signal_handlers(stop)
         try:
             with WorkerSupervisor(config, debug=session.debug):
-                serve(lading, listener, host=address, stop=stop, on_ready=announce(session))
+                told = announce(session, first=first)
+                serve(lading, listener, host=address, stop=stop, on_ready=told)
                 if not session.as_json:
                     output.note("Ending; the worker finishes or rolls back the item in hand.")
         finally:

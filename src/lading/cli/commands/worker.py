@@ -56,7 +56,15 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
         set_up_on_first_use(settings)
         with open_lading(settings) as lading:
             begin = _last_event_seq(lading)
-            worker = Worker(lading.db, lading.queue, lading.handlers, limits.limits, stop=stop)
+            worker = Worker(
+                lading.db,
+                lading.queue,
+                lading.handlers,
+                limits.limits,
+                stop=stop,
+                # Who works off what is in line does not put more into it.
+                duty=None if drain else lading.duty,
+            )
             _log.info("worker started", worker=worker.id, slots=limits.slots, drain=drain)
             report = worker.run(drain=drain)
             _log.info("worker ended", why=stop.reason or "drained", **output.plain(report))

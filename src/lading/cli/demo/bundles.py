@@ -60,7 +60,7 @@ class Bundle:
     @property
     def sync_id(self) -> str:
         """A UUID that follows from the name, so that a second showing makes the same bundle."""
-        return str(uuid.uuid5(_NAMESPACE, self.name))
+        return sync_id_of(self.name)
 
     def publish(self, root: Path, *, completed: bool = True) -> None:
         """Write the manifest and, when the bundle is completed, its sentinel."""
@@ -90,3 +90,8 @@ class Bundle:
         if completed:
             digest = hashlib.sha256(text.encode()).hexdigest()
             (sync / f"{self.sync_id}.ready").write_text(f"{digest}\n")
+
+
+def sync_id_of(name: str) -> str:
+    """The sync id of the bundle of that name, the same in every showing."""
+    return str(uuid.uuid5(_NAMESPACE, name))

@@ -5,7 +5,6 @@ A scene follows from its seed alone, so that every run draws the same pictures.
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps, ImageStat
+from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
-Colour = tuple[int, int, int]
+from lading.cli.demo.land import PAINTERS, Ground, Palette, mix
 
 JPEG_QUALITY: Final = 88
 WEBP_QUALITY: Final = 80
@@ -28,17 +27,6 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _EXPOSURE_TIME, _F_NUMBER, _ISO = 0x829A, 0x829D, 0x8827
 _DATE_TIME_ORIGINAL, _OFFSET_ORIGINAL, _FOCAL_LENGTH = 0x9003, 0x9011, 0x920A
 _ROTATED_RIGHT: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """The light of a time of day: sky from top to horizon, sun, hills from far to near, water."""
-
-    sky: tuple[Colour, Colour, Colour]
-    sun: Colour
-    far: Colour
-    near: Colour
-    stars: int = 0
 
 
 DAWN: Final = Palette(
@@ -66,6 +54,24 @@ NIGHT: Final = Palette(
     near=(8, 14, 26),
     stars=260,
 )
+SUMMER: Final = Palette(
+    sky=((58, 128, 204), (138, 192, 228), (240, 232, 208)),
+    sun=(255, 250, 220),
+    far=(232, 196, 140),
+    near=(196, 132, 72),
+)
+WINTER: Final = Palette(
+    sky=((108, 146, 186), (172, 198, 222), (232, 236, 242)),
+    sun=(255, 246, 226),
+    far=(142, 156, 178),
+    near=(44, 62, 74),
+)
+MIST: Final = Palette(
+    sky=((150, 170, 178), (196, 208, 206), (228, 230, 218)),
+    sun=(255, 250, 232),
+    far=(176, 194, 190),
+    near=(22, 46, 40),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +87,25 @@ class Scene:
     latitude: float
     longitude: float
     sun_share: float = 0.68  # of the width, from the left
+    view: str = "lake"  # one of `PAINTERS`
     rotated: bool = False  # stored on its side, with an orientation tag, as cameras do
 
 
 def draw(scene: Scene, *, sun_share: float | None = None) -> Image.Image:
     """The scene as a picture, upright."""
-    width, height = scene.width, scene.height
     chance = random.Random(scene.seed)  # noqa: S311 - the same picture every time is the point
-    horizon = int(height * 0.62)
-    picture = _sky(scene.palette, width, horizon, chance)
-    _add_sun(picture, scene, horizon, scene.sun_share if sun_share is None else sun_share)
-    _add_hills(picture, scene.palette, horizon, chance)
-    # The water shows the sky and the hills upside down, darker, and broken by waves.
-    water = ImageOps.flip(picture).resize((width, height - horizon))
-    water = Image.blend(water, Image.new("RGB", water.size, scene.palette.near), 0.35)
-    water = _waved(water, chance)
-    whole = Image.new("RGB", (width, height))
-    whole.paste(picture, (0, 0))
-    whole.paste(water, (0, horizon))
-    _add_shore(whole, scene.palette, chance)
-    return whole
+    paint, sky_share = PAINTERS[scene.view]
+    horizon = int(scene.height * sky_share)
+    sky = _sky(scene.palette, scene.width, horizon, chance)
+    _add_sun(sky, scene, horizon, scene.sun_share if sun_share is None else sun_share)
+    return paint(sky, Ground(scene.width, scene.height, scene.palette, chance))
 
 
 def write_photo(scene: Scene, file: Path) -> Image.Image:
     """Draw the scene and write it as a camera would; returns it upright."""
     picture = draw(scene)
     stored = picture.transpose(Image.Transpose.ROTATE_90) if scene.rotated else picture
-    stored.save(file, "JPEG", quality=JPEG_QUALITY, exif=_exif(scene), optimize=True)
+    stored.save(file, "JPEG", quality=JPEG_QUALITY, exif=_exif(scene))
     return picture
 
 
@@ -117,7 +115,7 @@ def write_derivative(picture: Image.Image, file: Path, side_max: int, *, frosted
     small.thumbnail((side_max, side_max), Image.Resampling.LANCZOS)
     if frosted:
         small = small.filter(ImageFilter.GaussianBlur(side_max / 16))
-    small.save(file, "WEBP", quality=WEBP_QUALITY, method=4)
+    small.save(file, "WEBP", quality=WEBP_QUALITY, method=2)
 
 
 def measure(picture: Image.Image) -> dict[str, Any]:
@@ -144,9 +142,7 @@ def _sky(palette: Palette, width: int, height: int, chance: random.Random) -> Im
     top, middle, bottom = palette.sky
     for y in range(height):
         share = y / max(1, height - 1)
-        colour = (
-            _mix(top, middle, share * 2) if share < 0.5 else _mix(middle, bottom, share * 2 - 1)
-        )
+        colour = mix(top, middle, share * 2) if share < 0.5 else mix(middle, bottom, share * 2 - 1)
         column.putpixel((0, y), colour)
     sky = column.resize((width, height))
     pen = ImageDraw.Draw(sky)
@@ -160,7 +156,7 @@ def _sky(palette: Palette, width: int, height: int, chance: random.Random) -> Im
         half = chance.randrange(clouds.width // 16, clouds.width // 6)
         cloud_pen.ellipse((x - half, y, x + half, y + max(2, half // 6)), fill=110)
     mask = clouds.filter(ImageFilter.GaussianBlur(3)).resize((width, height))
-    sky.paste(Image.new("RGB", (width, height), _mix(bottom, (255, 255, 255), 0.5)), mask=mask)
+    sky.paste(Image.new("RGB", (width, height), mix(bottom, (255, 255, 255), 0.5)), mask=mask)
     return sky
 
 
@@ -175,65 +171,6 @@ def _add_sun(picture: Image.Image, scene: Scene, horizon: int, share: float) -> 
     glow = glow.filter(ImageFilter.GaussianBlur(radius * 1.5))
     ImageDraw.Draw(glow).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     picture.paste(Image.new("RGB", picture.size, scene.palette.sun), mask=glow)
-
-
-def _add_hills(picture: Image.Image, palette: Palette, horizon: int, chance: random.Random) -> None:
-    pen = ImageDraw.Draw(picture)
-    layers = 4
-    for layer in range(layers):
-        share = layer / (layers - 1)
-        peak = horizon * (0.50 - 0.34 * share)
-        ridge = _ridge(picture.width, peak, chance, rough=0.62 - 0.12 * share)
-        points = [(x, horizon - int(lift)) for x, lift in enumerate(ridge)]
-        outline = [(0, horizon), *points, (picture.width, horizon)]
-        pen.polygon(outline, fill=_mix(palette.far, palette.near, share))
-
-
-def _ridge(width: int, peak: float, chance: random.Random, *, rough: float) -> list[float]:
-    """Heights of a mountain ridge, by displacing midpoints ever less."""
-    heights = [chance.uniform(0.3, 0.8), chance.uniform(0.3, 0.8)]
-    swing = 0.5
-    while len(heights) < width + 1:
-        between = [
-            (left + right) / 2 + chance.uniform(-swing, swing) / 2
-            for left, right in itertools.pairwise(heights)
-        ]
-        heights = [h for pair in zip(heights, between, strict=False) for h in pair] + heights[-1:]
-        swing *= rough
-    return [max(0.04, min(1.2, height)) * peak for height in heights[:width]]
-
-
-def _waved(water: Image.Image, chance: random.Random) -> Image.Image:
-    broken = Image.new("RGB", water.size)
-    phase = chance.uniform(0, math.tau)
-    for y in range(water.height):
-        depth = y / max(1, water.height)
-        shift = int((2 + 10 * depth) * math.sin(phase + y * (0.9 - 0.6 * depth)))
-        row = water.crop((0, y, water.width, y + 1))
-        broken.paste(row, (shift, y))
-        # The edge that was left bare continues from the other side.
-        broken.paste(row, (shift - water.width if shift > 0 else shift + water.width, y))
-    return broken.filter(ImageFilter.GaussianBlur(0.8))
-
-
-def _add_shore(picture: Image.Image, palette: Palette, chance: random.Random) -> None:
-    pen = ImageDraw.Draw(picture)
-    width, height = picture.size
-    shore = [height - int(lift) for lift in _ridge(width, height * 0.07, chance, rough=0.5)]
-    dark = _mix(palette.near, (0, 0, 0), 0.45)
-    pen.polygon([(0, height), *enumerate(shore), (width, height)], fill=dark)
-    for _ in range(width // 5):
-        x = chance.randrange(width)
-        blade = chance.randrange(height // 60, height // 18)
-        lean = chance.randrange(-blade // 3, blade // 3 + 1)
-        pen.line(
-            (x, shore[x] + 2, x + lean, shore[x] - blade), fill=dark, width=max(1, width // 900)
-        )
-
-
-def _mix(one: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = (int(a + (b - a) * share) for a, b in zip(one, other, strict=True))
-    return red, green, blue
 
 
 def _exif(scene: Scene) -> Image.Exif:

@@ -21,7 +21,9 @@ from lading.bootstrap import Lading, open_lading
 from lading.cli import output
 from lading.cli.accounts import Account, read_account
 from lading.cli.commands.init import initialise, settings_text
+from lading.cli.demo.bundles import sync_id_of
 from lading.cli.demo.maker import make_demo_tree
+from lading.cli.demo.sites import give_sites
 from lading.cli.reasons import Reasons
 from lading.cli.selecting import ready
 from lading.cli.session import Session
@@ -31,13 +33,17 @@ from lading.cli.trouble import TROUBLED_OUTCOMES, trouble_lines
 from lading.ingest.queueing import QueueResult
 from lading.ingest.scan import ScanReport
 from lading.ingest.verifying import VerifyLevel, VerifyReport
+from lading.ledger.batch_lists import BatchFilter, list_batches
 from lading.ledger.batches import Batch
-from lading.ledger.queries import ItemView, list_batches, list_items
+from lading.ledger.queries import ItemView, list_items
 from lading.ledger.states import Outcome
 from lading.settings import load_settings
 
 SOURCE: Final = "upstream"
 BATCHES_MAX: Final = 50
+LEFT_FOR_HAND: Final = frozenset(map(sync_id_of, ("a day at the lake", "up-in-the-hills")))
+"""Bundles of the tree that wait in the console for who wants to import them there."""
+
 _WORKED: Final = frozenset({0, 1})
 
 
@@ -82,6 +88,7 @@ class Showing:
     worker: Mapping[str, Any] | None
     stories: Sequence[BatchStory]
     verified: VerifyReport
+    left: int
 
     @property
     def needs_a_person(self) -> bool:
@@ -89,8 +96,11 @@ class Showing:
         return bool(self.verified.problems_total)
 
 
-def demonstrate(session: Session, folders: DemoFolders) -> Showing:
-    """Make what is missing, import what is new, and tell it. Raises `MissingExtra`."""
+def demonstrate(session: Session, folders: DemoFolders, *, by_hand: bool = False) -> Showing:
+    """Make what is missing, import what is new, and tell it. Raises `MissingExtra`.
+
+    With `by_hand` the last bundles are left to be imported in the console.
+    """
     if not session.as_json and not os.path.exists(folders.tree):
         output.note(f"Making photos and a film in {folders.tree} …")
     made = make_demo_tree(Path(folders.tree))
@@ -100,12 +110,15 @@ def demonstrate(session: Session, folders: DemoFolders) -> Showing:
     set_up(settings)
     with open_lading(settings) as lading:
         scan = lading.ingest.scan(SOURCE, actor=session.actor)
-        numbers = [batch.id for batch in ready(lading.db, source=SOURCE)]
+        waiting = ready(lading.db, source=SOURCE)
+        kept = {b.id for b in waiting if by_hand and (b.batch_key in LEFT_FOR_HAND or not made)}
+        numbers = [batch.id for batch in waiting if batch.id not in kept]
         queued = lading.ingest.queue(numbers, actor=session.actor)
         worker = _drain(folders.settings_file) if queued else None
+        give_sites(lading.db, actor=session.actor)
         stories = _stories(lading)
         verified = lading.ingest.verify(None, actor=session.actor, level=VerifyLevel.SHA256)
-    showing = Showing(folders, made, scan, queued, worker, stories, verified)
+    showing = Showing(folders, made, scan, queued, worker, stories, verified, len(kept))
     if session.as_json:
         output.emit(_document(showing))
     else:
@@ -130,7 +143,7 @@ def _drain(settings_file: str) -> Mapping[str, Any]:
 def _stories(lading: Lading) -> list[BatchStory]:
     stories = []
     with lading.db.read() as conn:
-        for batch in list_batches(conn, source=SOURCE, limit=BATCHES_MAX).batches:
+        for batch in list_batches(conn, BatchFilter(source=SOURCE), limit=BATCHES_MAX).batches:
             items, _ = list_items(conn, batch, outcomes=TROUBLED_OUTCOMES)
             stories.append(BatchStory(batch, read_account(conn, batch), items))
     return sorted(stories, key=lambda story: story.batch.id)
@@ -161,6 +174,7 @@ def _document(showing: Showing) -> dict[str, object]:
             for story in showing.stories
         ],
         "verified": showing.verified,
+        "left": showing.left,
     }
 
 
@@ -218,11 +232,12 @@ def _tell_end(showing: Showing) -> None:
         for outcome in Outcome
     }
     undecided = found - sum(outcomes.values())
+    ready_or_left = "imported yet" if showing.left else "ready"
     done = showing.verified
     output.say()
     output.say(
         f"5. Accounts: {found} items found = {output.counts(outcomes)}"
-        + (f", {undecided} in bundles that are not ready" if undecided else "")
+        + (f", {undecided} in bundles that are not {ready_or_left}" if undecided else "")
     )
     verdict = f"{done.problems_total} PROBLEMS" if done.problems_total else "all is well"
     output.say(
@@ -234,6 +249,10 @@ def _tell_end(showing: Showing) -> None:
         (s for s in showing.stories if s.trouble), showing.stories[0] if showing.stories else None
     )
     output.say()
+    if showing.left:
+        output.say(f"{showing.left} bundles are left for you: open the console, Import media,")
+        output.say("tick them and press Queue.")
+        output.say()
     output.say("Look further:")
     output.say(f"   {program} batches")
     if example is not None:

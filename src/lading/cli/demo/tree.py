@@ -1,11 +1,12 @@
-"""Makes the showing's hand-over tree: photos, a film, a gallery, a broken photo, one unfinished."""
+"""Makes the showing's hand-over tree: photos, a film, containers, one broken, one unfinished."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import zipfile
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,18 +16,15 @@ from lading.base.errors import RequestError
 from lading.cli.demo.bundles import AssetFolder, Bundle
 from lading.cli.demo.film import duration_s, write_film, write_playlist
 from lading.cli.demo.pictures import (
-    DAWN,
     DERIVATIVES,
-    DUSK,
-    NIGHT,
-    NOON,
     Scene,
     measure,
     write_derivative,
     write_photo,
 )
+from lading.cli.demo.scenes import COAST, FILM, HILLS, LATER, MORNING, NIGHTS, WALK
 
-_SUMMER: Final = timezone(timedelta(hours=2))
+PAINTERS_AT_ONCE: Final = 2
 _TRANSCRIPT: Final = """\
 WEBVTT
 
@@ -39,30 +37,6 @@ The sun goes over the lake,
 00:04.000 --> 00:06.000
 and a whole day takes six seconds.
 """
-
-
-def _at(day: int, hour: int, minute: int) -> datetime:
-    return datetime(2026, 5, day, hour, minute, tzinfo=_SUMMER)
-
-
-WALK: Final = (
-    Scene(11, "First light", DAWN, 1800, 1200, _at(1, 5, 48), 47.5622, 13.6493, 0.30),
-    Scene(12, "Noon at the lake", NOON, 1200, 1800, _at(1, 12, 6), 47.5631, 13.6512, 0.52, True),
-    Scene(13, "The long view", NOON, 2000, 1125, _at(1, 15, 31), 47.5689, 13.6601, 0.70),
-    Scene(14, "Last light", DUSK, 1500, 1500, _at(1, 20, 12), 47.5640, 13.6475, 0.86),
-)
-NIGHTS: Final = (
-    Scene(21, "Moon over the water", NIGHT, 1600, 1067, _at(2, 23, 40), 47.5611, 13.6466, 0.35),
-    Scene(22, "Before the stars", DUSK, 1600, 1067, _at(2, 21, 2), 47.5611, 13.6466, 0.74),
-    Scene(23, "The night ends", DAWN, 1067, 1600, _at(3, 5, 12), 47.5615, 13.6470, 0.20, True),
-)
-MORNING: Final = (
-    Scene(31, "Mist", DAWN, 1400, 933, _at(4, 6, 2), 47.5702, 13.6390, 0.42),
-    Scene(32, "A damaged photo", NOON, 1400, 933, _at(4, 9, 15), 47.5702, 13.6390, 0.60),
-    Scene(33, "Clear again", NOON, 1400, 933, _at(4, 10, 44), 47.5710, 13.6402, 0.66),
-)
-LATER: Final = Scene(41, "Still on its way", DUSK, 900, 600, _at(5, 19, 50), 47.56, 13.65)
-FILM: Final = Scene(51, "A day at the lake", NOON, 640, 360, _at(1, 5, 30), 47.5622, 13.6493)
 
 
 class TreeNotMade(RequestError):
@@ -93,33 +67,52 @@ def make_tree(root: Path) -> bool:
 
 
 def _fill(root: Path) -> None:
-    walk = Bundle("a walk at the lake", "asset")
-    for number, scene in enumerate(WALK, 1):
-        walk.items.append(_photo(root, f"p-{number:04}", scene, frosted=number == 1))
+    walk = Bundle("a walk at the lake", "event", _photos(root, "p", WALK))
+    photos = list(walk.items)
+    walk.items.append(_container("event", "2026-05-01", "The first of May", photos))
     walk.publish(root)
 
     film = Bundle("a day at the lake", "asset", [_film(root, "v-0001", FILM)])
     film.publish(root)
 
-    nights = Bundle("nights at the lake", "gallery")
-    for number, scene in enumerate(NIGHTS, 1):
-        nights.items.append(_photo(root, f"n-{number:04}", scene))
-    nights.items.append(_gallery("g-0001", "nights-at-the-lake", "Nights at the lake", nights))
-    nights.publish(root)
+    for prefix, key, title, scenes in (
+        ("n", "nights-at-the-lake", "Nights at the lake", NIGHTS),
+        ("c", "a-week-at-the-coast", "A week at the coast", COAST),
+        ("h", "up-in-the-hills", "Up in the hills", HILLS),
+    ):
+        gallery = Bundle(key, "gallery", _photos(root, prefix, scenes))
+        gallery.items.append(_container("gallery", key, title, gallery.items))
+        gallery.publish(root)
 
-    morning = Bundle("a morning at the lake", "asset")
-    for number, scene in enumerate(MORNING, 1):
-        morning.items.append(_photo(root, f"m-{number:04}", scene))
+    morning = Bundle("a morning at the lake", "asset", _photos(root, "m", MORNING))
     morning.publish(root)
     _damage(root / morning.items[1]["path"] / morning.items[1]["files"][0]["path"])
+
+    # The damaged photo is one of its members: its place is kept until it comes.
+    days = [*photos, *morning.items]
+    light = Bundle("the light in may", "collection")
+    light.items.append(_container("collection", "the-light-in-may", "The light in May", days))
+    light.publish(root)
 
     later = Bundle("an evening at the lake", "asset", [_photo(root, "e-0001", LATER)])
     later.publish(root, completed=False)
 
 
+def _photos(root: Path, prefix: str, scenes: Sequence[Scene]) -> list[dict[str, Any]]:
+    """The photos of these scenes, the first of the walk with a derivative that is not kept."""
+
+    def paint(numbered: tuple[int, Scene]) -> dict[str, Any]:
+        number, scene = numbered
+        return _photo(root, f"{prefix}-{number:04}", scene, frosted=scene is WALK[0])
+
+    # Encoders leave the interpreter to others while they work.
+    with ThreadPoolExecutor(PAINTERS_AT_ONCE) as painters:
+        return list(painters.map(paint, enumerate(scenes, 1)))
+
+
 def _photo(root: Path, item_id: str, scene: Scene, *, frosted: bool = False) -> dict[str, Any]:
-    asset = AssetFolder(root, f"assets/lake-{scene.seed:03}")
-    name = f"original/LAKE{scene.seed:04}.jpg"
+    asset = AssetFolder(root, f"assets/{scene.view}-{scene.seed:03}")
+    name = f"original/{scene.view.upper()}{scene.seed:04}.jpg"
     picture = write_photo(scene, asset.place(name))
     digest = asset.add(name, "original", "image/jpeg")
     for variant, side_max in DERIVATIVES.items():
@@ -199,16 +192,15 @@ def _film(root: Path, item_id: str, scene: Scene) -> dict[str, Any]:
     }
 
 
-def _gallery(item_id: str, key: str, title: str, bundle: Bundle) -> dict[str, Any]:
-    """A gallery of the bundle's photos in the order they were taken, the first as cover."""
+def _container(kind: str, key: str, title: str, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A container of these items in the order they were taken, the first as cover."""
     members = [
-        item["content_hash"]
-        for item in sorted(bundle.items, key=lambda item: str(item["captured_at"]))
+        item["content_hash"] for item in sorted(items, key=lambda item: str(item["captured_at"]))
     ]
     return {
-        "item_id": item_id,
+        "item_id": f"{kind[0]}-{key}",
         "kind": "container",
-        "container_type": "gallery",
+        "container_type": kind,
         "container_key": key,
         "title": title,
         "cover_hash": members[0],

@@ -1,0 +1,1 @@
+"""The pages: one file and one template each."""

@@ -1,0 +1,28 @@
+"""What every page and every API handler is given: the parts of one console process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lading.accounts.accounts import Accounts
+from lading.bootstrap import Lading
+from lading.console.readers.engine import EngineReader
+from lading.console.readers.metrics import MetricsReader
+from lading.console.readers.overview import OverviewReader
+from lading.console.render import Renderer
+from lading.console.status import StatusReader
+from lading.operations.operations import Operations
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The parts of one console process; safe to share between threads."""
+
+    lading: Lading
+    accounts: Accounts
+    operations: Operations
+    engine: EngineReader
+    overview: OverviewReader
+    metrics: MetricsReader
+    status: StatusReader
+    renderer: Renderer

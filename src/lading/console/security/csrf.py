@@ -1,0 +1,95 @@
+"""Refuses requests that change something and that a page of another site could have made.
+
+Every such request that browsers make must come from a page of ours, sign-in too; one with a
+session must besides carry the proof that its pages were given. Tokens need none of it.
+"""
+
+from __future__ import annotations
+
+from secrets import compare_digest
+from typing import Any, Final
+
+from litestar import Request
+from litestar.enums import RequestEncodingType, ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from lading.accounts.values import Caller
+from lading.console.security.entrance import Entrance
+from lading.console.security.errors import BodyTooLarge, CsrfRefused, FormInParts
+from lading.console.security.rules import comes_from_here
+
+HEADER: Final = "x-csrf-token"
+FIELD: Final = "_csrf"
+FORM_BYTES_MAX: Final = 1_000_000
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class Csrf(ASGIMiddleware):
+    """Comes after `Authentication`."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, entrance: Entrance) -> None:
+        self._entrance = entrance
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Go on, or raise `CsrfRefused`, `BodyTooLarge` or `FormInParts`."""
+        caller = scope.get("user")
+        _refuse_parts(scope)
+        by_token = isinstance(caller, Caller) and caller.token is not None
+        if scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE and not by_token:
+            request = Request[Any, Any, Any](scope, receive=_bounded(receive))
+            self._require_own_page(request)
+            if isinstance(caller, Caller):
+                await self._require_proof(request, caller)
+        await next_app(scope, receive, send)
+
+    def _require_own_page(self, request: Request[Any, Any, Any]) -> None:
+        fetch_site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        origins = self._entrance.origins_of(request)
+        if not comes_from_here(fetch_site=fetch_site, origin=origin, own_origins=origins):
+            raise CsrfRefused(
+                "the request was made by a page of another site",
+                found=fetch_site or origin,
+                next_step="Open this console itself; behind a proxy, set [console] public_url.",
+            )
+
+    async def _require_proof(self, request: Request[Any, Any, Any], caller: Caller) -> None:
+        given: object = request.headers.get(HEADER)
+        if given is None and request.content_type[0] == RequestEncodingType.URL_ENCODED:
+            length = request.content_length
+            if length is not None and length > FORM_BYTES_MAX:
+                raise _too_large()
+            # Litestar keeps what it has read for the handler.
+            given = (await request.form()).get(FIELD)
+        proof = caller.csrf or ""
+        if not isinstance(given, str) or not compare_digest(given.encode(), proof.encode()):
+            raise CsrfRefused("the request does not carry the proof of its session")
+
+
+def _refuse_parts(scope: Scope) -> None:
+    """No form of ours is sent in parts, and a careless reader of parts is easily confused."""
+    request = Request[Any, Any, Any](scope)
+    if request.content_type[0].startswith("multipart/"):
+        raise FormInParts("the form was sent in parts", found=request.content_type[0][:100])
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The same body, but for one that is sent without a length and never ends."""
+    size = 0
+
+    async def receive_some() -> Any:
+        nonlocal size
+        message: Any = await receive()
+        if message["type"] == "http.request":
+            size += len(message.get("body", b""))
+            if size > FORM_BYTES_MAX:
+                raise _too_large()
+        return message
+
+    return receive_some
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge("the form is too large", expected=f"at most {FORM_BYTES_MAX:,} bytes")
