@@ -31,6 +31,14 @@ REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
     ("jobs", r"^tests\.jobs\.", 100),
     ("library", r"^tests\.library\.", 100),
     ("hand-over source", r"^tests\.handover\.", 100),
+    ("accounts", r"^tests\.accounts\.", 150),
+    ("operations", r"^tests\.operations\.", 200),
+    ("console", r"^tests\.console\.", 600),
+    ("every page in a browser", r"^tests\.console\.browser\.test_every_page::", 20),
+    ("a newcomer", r"^tests\.console\.browser\.test_newcomer::", 1),
+    ("who may do what", r"^tests\.console\.test_permissions::", 17),
+    ("API fuzzed", r"^tests\.console\.test_api_fuzz::", 2),
+    ("what looks at pages", r"^tests\.console\.browser\.test_checks_can_fail::", 43),
     ("rules of the house", r"^tests\.project\.", 20),
 )
 

@@ -37,6 +37,11 @@ from lading.ledger.states import (
     BatchState,
     Outcome,
 )
+from lading.operations.states import (
+    FINAL_OPERATION_STATES,
+    OPERATION_TRANSITIONS,
+    OperationState,
+)
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 NOTE: Final = "<!-- Written by tools/generate_docs.py (`make docs`); do not edit. -->\n"
@@ -67,8 +72,9 @@ def states_page() -> str:
     parts = [
         "# States\n",
         (
-            "What a batch, an item and a job may become. A move that is not here is refused as"
-            " `illegal_transition`. A final state is left only by hand or by a new manifest.\n"
+            "What a batch, an item, a job and an operation may become. A move that is not here is"
+            " refused as `illegal_transition`. A final state is left only by hand or by a new"
+            " manifest.\n"
         ),
         "## Batch\n",
         (
@@ -84,6 +90,12 @@ def states_page() -> str:
         *_transitions(Outcome, ITEM_TRANSITIONS, frozenset(Outcome) - {Outcome.PENDING}),
         "## Job\n",
         *_transitions(JobState, JOB_TRANSITIONS, FINAL_JOB_STATES),
+        "## Operation\n",
+        (
+            "An operation that a job carries out stands where its job does; only `running` and"
+            " `done` are written.\n"
+        ),
+        *_transitions(OperationState, OPERATION_TRANSITIONS, FINAL_OPERATION_STATES),
     ]
     return _page(parts)
 

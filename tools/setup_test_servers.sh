@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the server programs that tests start privately: PostgreSQL, MariaDB and Ceph's radosgw.
+# Installs the programs that tests start privately: PostgreSQL, MariaDB, Ceph's radosgw, Chromium.
 #
 # Only programs are wanted: no service is started, and nothing of a running one is touched. Without
 # root or apt it says what to install; with CI=true or LADING_REQUIRE_ALL=1 that is an error.
@@ -14,13 +14,23 @@ have_postgresql() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-missing=()
-have_postgresql || missing+=(postgresql)
-{ have mariadbd && have mariadb-install-db; } || missing+=(mariadb-server)
+# As the tests find it; Debian calls it chromium.
+have_chromium() {
+    [ -x "${CHROMIUM:-}" ] && return
+    have chromium || have chromium-browser || have google-chrome
+}
+
+servers=()
+have_postgresql || servers+=(postgresql)
+{ have mariadbd && have mariadb-install-db; } || servers+=(mariadb-server)
 for program in ceph-mon ceph-osd radosgw; do
-    have "$program" || missing+=("$program")
+    have "$program" || servers+=("$program")
 done
-have ceph-authtool || missing+=(ceph-common)
+have ceph-authtool || servers+=(ceph-common)
+browser=()
+# Without a font, its pictures of pages are empty boxes.
+have_chromium || browser+=(chromium fonts-dejavu-core)
+missing=("${servers[@]}" "${browser[@]}")
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
@@ -55,9 +65,16 @@ if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "$cluster_settings" ]; 
 fi
 
 log=$(mktemp)
+apt_install() {
+    [ $# -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet \
+        --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
+}
+# Ubuntu has no package of Chromium; that must not keep the servers away.
 install_missing() {
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
-        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "${missing[@]}"
+    local status=0
+    apt_install "${servers[@]}" || status=$?
+    apt_install "${browser[@]}" || status=$?
+    return "$status"
 }
 echo "Installing for tests: ${missing[*]}"
 if ! { apt-get update --quiet && install_missing; } >"$log" 2>&1; then

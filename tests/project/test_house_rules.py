@@ -19,8 +19,20 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
-STATE_MODULES = ("lading.ledger.states", "lading.jobs.states", "lading.library.tables")
-TABLE_MODULES = ("lading.ledger.tables", "lading.jobs.tables", "lading.library.tables")
+STATE_MODULES = (
+    "lading.ledger.states",
+    "lading.jobs.states",
+    "lading.library.tables",
+    "lading.operations.states",
+    "lading.accounts.values",
+)
+TABLE_MODULES = (
+    "lading.ledger.tables",
+    "lading.jobs.tables",
+    "lading.library.tables",
+    "lading.operations.tables",
+    "lading.accounts.tables",
+)
 
 
 def shown(path: Path) -> str:
