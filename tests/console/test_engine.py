@@ -210,7 +210,7 @@ def test_the_status_says_what_the_strip_says(open_one: Callable[..., Lading]) ->
     put(lading, NewJob(IMPORT_JOB_KIND))
     sign_of_life(lading)
     lading.queue.claim("w")
-    status = StatusReader(lading, version="1").read()
+    status = StatusReader(lading, version="1", engine=reader_of(lading)).read()
     assert (status.engine.state, status.engine.sentence) == (
         EngineState.WORKING,
         "Importing 1 job.",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from time import monotonic
 from types import ModuleType
@@ -29,7 +28,6 @@ from sqlalchemy import Connection
 
 from lading import __version__
 from lading.accounts.accounts import Accounts
-from lading.accounts.limits import AccountLimits
 from lading.accounts.values import Caller, Permission
 from lading.bootstrap import Lading
 from lading.console import api, media, pages, security
@@ -66,21 +64,15 @@ def create_app(lading: Lading, *, host: str, port: int) -> Litestar:
 
 def open_console(lading: Lading) -> Console:
     """The parts of a console on an open installation."""
-    settings = lading.settings.console
-    limits = replace(
-        AccountLimits(),
-        session_idle_s=settings.session_idle_s,
-        session_max_s=settings.session_max_s,
-    )
     engine = EngineReader(lading, count_problems=_ProblemCounter(lading.operations.problems))
     return Console(
         lading=lading,
-        accounts=Accounts(lading.db, limits=limits),
+        accounts=Accounts(lading.db, limits=lading.settings.console.account_limits),
         operations=lading.operations,
         engine=engine,
         overview=OverviewReader(lading, engine),
         metrics=MetricsReader(lading),
-        status=StatusReader(lading, version=__version__),
+        status=StatusReader(lading, version=__version__, engine=engine),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )
 

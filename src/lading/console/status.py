@@ -54,10 +54,10 @@ class StatusReader:
     May be called from several threads.
     """
 
-    def __init__(self, lading: Lading, *, version: str, engine: EngineReader | None = None) -> None:
+    def __init__(self, lading: Lading, *, version: str, engine: EngineReader) -> None:
         self._lading = lading
         self._version = version
-        self._engine = engine or EngineReader(lading)
+        self._engine = engine
 
     def read(self) -> Status:
         """The status as it is now."""
