@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from lading.base.errors import InternalError, LadingError, all_error_classes
 from lading.base.reasons import Reason
 from lading.ingest.registry import source_kinds
 from lading.ingest.rules import ENGINE_REASONS, GUARD_REASONS, PREFLIGHT_STALE, STORE_FAULT
+
+_REFERENCE: Final = re.compile(r" \([A-G]\d+(, [A-G]\d+)*\)")
+"""What a docstring says to those who know the requirements, and to nobody else."""
 
 
 class Retry(StrEnum):
@@ -50,9 +55,16 @@ class Wording:
         if reason is not None:
             return reason
         error = self._errors.get(code)
-        sentence = error.__doc__.splitlines()[0] if error and error.__doc__ else code
-        step = error.next_step if error else "Read the batch's events for what led to it."
-        return Reason(code, sentence, step)
+        if error is None:
+            return Reason(code, code, "Read the batch's events for what led to it.")
+        return _of_error(error)
+
+    def known(self) -> dict[str, Reason]:
+        """Every reason and error by code; of one that several declare, the engine's words."""
+        found = {code: _of_error(error) for code, error in self._errors.items()}
+        for reasons in self._of_source.values():
+            found.update(reasons)
+        return found | dict(GUARD_REASONS) | dict(ENGINE_REASONS)
 
     def retry(self, source: str | None, code: str) -> Retry:
         """Whether trying again can help: what passes by itself, what must be mended first."""
@@ -66,3 +78,8 @@ class Wording:
         if error.transient:
             return Retry.YES
         return Retry.NO if issubclass(error, InternalError) else Retry.AFTER
+
+
+def _of_error(error: type[LadingError]) -> Reason:
+    paragraph = " ".join((error.__doc__ or error.code).split("\n\n")[0].split())
+    return Reason(error.code, _REFERENCE.sub("", paragraph), error.next_step)
