@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from lading.accounts.values import Role
-from lading.console.security.rules import client_address, local_path, role_of
+from lading.console.security.rules import client_address, page_after_signing_in, role_of
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")]
 
@@ -36,7 +36,7 @@ def test_an_address_is_believed_as_far_as_the_proxies_are(
 
 @pytest.mark.parametrize("path", ["/", "/jobs?state=failed&q=%2F#e1", "/signs", "/library/assets"])
 def test_pages_of_ours_can_be_come_back_to(path: str) -> None:
-    assert local_path(path) == path
+    assert page_after_signing_in(path) == path
 
 
 @pytest.mark.parametrize(

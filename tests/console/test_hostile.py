@@ -147,7 +147,8 @@ def test_an_instant_at_the_end_of_the_calendar_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["//[", "//elsewhere.test", "/\\elsewhere.test", "http://elsewhere.test", "/a\nb"]
+    "text",
+    ["//[", "//elsewhere.test", "/\\elsewhere.test", "http://elsewhere.test", "/a\nb", "/a b"],
 )
 def test_no_form_leads_to_another_site(text: str) -> None:
     assert local_path(text, "/here") == "/here"

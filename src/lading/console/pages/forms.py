@@ -11,6 +11,7 @@ from litestar.params import Body, PathParameter
 from litestar.response import Redirect
 
 from lading.base.errors import RequestError
+from lading.console.security.rules import is_local
 
 Form: TypeAlias = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)]
 """A posted form: each field with its text, or with several where it was given several times."""
@@ -64,10 +65,7 @@ def numbers(form: Mapping[str, Any], name: str) -> list[int]:
 
 def local_path(text: str, otherwise: str) -> str:
     """An address of this console to go to; never one of another host."""
-    if not text.isprintable() or "\\" in text or not text.startswith("/") or text.startswith("//"):
-        return otherwise
-    parts = urlsplit(text)
-    return otherwise if parts.scheme or parts.netloc else text
+    return text if is_local(text) else otherwise
 
 
 def with_parameters(path: str, **changes: str | None) -> str:

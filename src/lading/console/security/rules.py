@@ -22,12 +22,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def local_path(text: str | None) -> str:
+def is_local(text: str) -> bool:
+    """Whether `text` is an address of this console, never one of another host."""
+    # A browser reads `//host` and `/\\host` as another site, and leaves line breaks out.
+    if _LOCAL.fullmatch(text) is None or text.startswith("//") or "\\" in text:
+        return False
+    return not urlsplit(text).netloc
+
+
+def page_after_signing_in(text: str | None) -> str:
     """Where to go after signing in: `text` if it is a page of ours, else the first page."""
-    if not text or len(text) > NEXT_LENGTH_MAX or _LOCAL.fullmatch(text) is None:
-        return HOME
-    # A browser reads `//host` and `/\\host` as another site.
-    if text.startswith("//") or "\\" in text or urlsplit(text).netloc:
+    if not text or len(text) > NEXT_LENGTH_MAX or not is_local(text):
         return HOME
     first = re.split(r"[/?#]", text[1:], maxsplit=1)[0]
     return HOME if first in _NO_PAGES else text

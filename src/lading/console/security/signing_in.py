@@ -25,7 +25,7 @@ from lading.base.errors import LadingError
 from lading.console.security.entrance import Entrance
 from lading.console.security.errors import NotSignedIn
 from lading.console.security.guards import signed_in
-from lading.console.security.rules import local_path
+from lading.console.security.rules import page_after_signing_in
 
 HTML = "text/html"  # Litestar adds the charset
 AnyRequest = Request[Any, Any, Any]
@@ -74,7 +74,7 @@ def sign_in_page(
 ) -> Response[str]:
     """The page to sign in on, with what went wrong the last time."""
     caller = request.user
-    oidc, back = entrance.settings.oidc, local_path(next_path)
+    oidc, back = entrance.settings.oidc, page_after_signing_in(next_path)
     html = entrance.render(
         "sign_in.html",
         next=back,
@@ -97,7 +97,7 @@ def enter(
 ) -> Response[Any]:
     """Go in with a new session; the one before it in this browser ends."""
     end_session(entrance, request)
-    target = local_path(next_path)
+    target = page_after_signing_in(next_path)
     if session.account.must_change_password:
         target = f"/password?next={quote(target, safe='/')}"
     cookie = entrance.cookie(
@@ -125,7 +125,7 @@ class _Door:
     def show(self, request: AnyRequest) -> Response[Any]:
         next_path = asked_next(request)
         if isinstance(request.user, Caller) and request.user.session is not None:
-            return Redirect(local_path(next_path), status_code=303)
+            return Redirect(page_after_signing_in(next_path), status_code=303)
         return sign_in_page(self._entrance, request, next_path)
 
     def sign_out(self, request: AnyRequest) -> Response[Any]:
@@ -154,7 +154,7 @@ class _Door:
         limits = self._entrance.accounts.limits
         html = self._entrance.render(
             "password.html",
-            next=local_path(next_path),
+            next=page_after_signing_in(next_path),
             name=caller.account.name,
             forced=caller.account.must_change_password,
             length_min=limits.password_min,
@@ -188,7 +188,7 @@ class _Door:
             return self.password_page(caller, next_path, error=wrong)
         except (BadPassword, TooManyAttempts) as error:
             return self.password_page(caller, next_path, error=error)
-        return Redirect(local_path(next_path), status_code=303)
+        return Redirect(page_after_signing_in(next_path), status_code=303)
 
 
 async def _fields(request: AnyRequest) -> Mapping[str, str]:

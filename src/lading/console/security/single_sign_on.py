@@ -22,7 +22,7 @@ from lading.console.security.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from lading.console.security.rules import local_path
+from lading.console.security.rules import page_after_signing_in
 from lading.console.security.signing_in import asked_next, enter, sign_in_page
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def routes(entrance: Entrance) -> list[HTTPRouteHandler]:
         except ProviderUnavailable as error:
             return sign_in_page(entrance, request, next_path, error=error)
         kept = entrance.cookie(
-            entrance.flow_cookie, _written(visit, local_path(next_path)), max_age_s=VISIT_MAX_S
+            entrance.flow_cookie,
+            _written(visit, page_after_signing_in(next_path)),
+            max_age_s=VISIT_MAX_S,
         )
         return Redirect(visit.url, status_code=303, cookies=[kept])
 
