@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.testing import RequestFactory
 
 from lading.console.listing import read_query
-from lading.console.readers.assets import TEXT_SHOWN, read_asset, read_document
+from lading.console.readers.assets import TEXT_SHOWN, read_asset
 from lading.console.readers.library import (
     ASSET_FIELDS,
     AssetBadge,
@@ -200,10 +200,6 @@ def test_documents_are_shown_parsed_and_raw_but_never_whole_when_long(
     assert runs["source_data:x.json"].is_source_data
     assert runs["photo.long"].cut
     assert len(runs["photo.long"].text) == TEXT_SHOWN
-    whole = read_document(sqlite_database, digest("p"), "photo.long")
-    assert whole.body == long.encode()
-    with pytest.raises(UnknownAsset):
-        read_document(sqlite_database, digest("p"), "photo.none")
     with pytest.raises(UnknownAsset):
         read_asset(sqlite_database, "nonsense")
 

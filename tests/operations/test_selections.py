@@ -62,9 +62,9 @@ def test_a_selection_by_hand_grows_and_shrinks_and_knows_each_page(scene: Scene)
     ids = scene.found(4)
     made = scene.operations.select_ids("batches", [], actor=ACTOR)
     assert (made.count, made.filter) == (0, None)
-    scene.operations.add_to_selection(made.key, ids[:3])
-    scene.operations.add_to_selection(made.key, ids[2:])
-    now_selected = scene.operations.remove_from_selection(made.key, [ids[0], 999_999])
+    scene.operations.change_selection(made.key, add=ids[:3])
+    scene.operations.change_selection(made.key, add=ids[2:])
+    now_selected = scene.operations.change_selection(made.key, remove=[ids[0], 999_999])
     assert now_selected.digest == digest_of(ids[1:])
     assert now_selected.count == 3
     assert scene.operations.selected_among(made.key, ids) == set(ids[1:])
@@ -77,9 +77,9 @@ def test_the_selection_of_an_operation_stays_as_it_was_while_the_person_goes_on(
     made = scene.operations.select_ids("batches", ids[:2], actor=ACTOR)
     started = scene.operations.start(Verb.QUEUE, Targets(selection=made.key), actor=ACTOR)
     assert started.selection != made.key
-    assert scene.operations.add_to_selection(made.key, ids[2:]).count == 3
+    assert scene.operations.change_selection(made.key, add=ids[2:]).count == 3
     with pytest.raises(SelectionClosed):
-        scene.operations.add_to_selection(started.selection, ids[2:])
+        scene.operations.change_selection(started.selection, add=ids[2:])
     assert scene.operations.get_selection(started.selection).digest == digest_of(ids[:2])
     assert started.as_of == made.as_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -47,10 +46,6 @@ class StaticFiles:
         """The address of one file. Raises `KeyError` for one that is not there."""
         self._assets[name]
         return f"/static/{self.version}/{name}"
-
-    def sizes_gzip(self) -> Mapping[str, int]:
-        """What each file costs on the wire, in bytes."""
-        return {name: len(a.zipped or a.body) for name, a in self._assets.items()}
 
     def route(self) -> HTTPRouteHandler:
         """The handler; any version is answered, so that pages of before an update still work."""

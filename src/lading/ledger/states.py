@@ -52,7 +52,6 @@ BATCH_TRANSITIONS: Final[Mapping[BatchState, frozenset[BatchState]]] = {
 """From each state, the states a batch may move to. Anything else is `IllegalTransition`."""
 
 FINAL_BATCH_STATES: Final = frozenset({S.IMPORTED, S.PARTIAL, S.FAILED, S.CANCELLED, S.SUPERSEDED})
-UNFINISHED_BATCH_STATES: Final = frozenset(S) - FINAL_BATCH_STATES
 ACTIVE_BATCH_STATES: Final = frozenset({S.QUEUED, S.IMPORTING})
 """A job is at work on the batch or about to be; a scan leaves its state alone."""
 

@@ -93,20 +93,13 @@ class Operations:
         with self._db.read() as conn:
             return selections.require(conn, key)
 
-    def add_to_selection(self, key: str, ids: Iterable[int]) -> Selection:
-        """Put things into a selection. Raises `UnknownSelection`, `SelectionClosed`."""
-        numbers = sorted(set(ids))
-        return self._db.run(lambda conn: selections.change(conn, key, numbers, add=True))
-
-    def remove_from_selection(self, key: str, ids: Iterable[int]) -> Selection:
-        """Take things out of a selection. Raises `UnknownSelection`, `SelectionClosed`."""
-        numbers = sorted(set(ids))
-        return self._db.run(lambda conn: selections.change(conn, key, numbers, add=False))
-
     def change_selection(
         self, key: str, *, add: Iterable[int] = (), remove: Iterable[int] = ()
     ) -> Selection:
-        """Put things into a selection and take others out, in one step. Raises as the others."""
+        """Put things into a selection and take others out, in one step.
+
+        Raises `UnknownSelection`, `SelectionClosed`.
+        """
         more, fewer = sorted(set(add)), sorted(set(remove))
 
         def work(conn: Connection) -> Selection:

@@ -26,14 +26,5 @@ def queue_batch(
     return start_operation(console, caller, Verb.QUEUE, _one(batch_id), params)
 
 
-def cancel_batch(
-    console: Console, caller: Caller, batch_id: int, *, why: str | None = None
-) -> Operation:
-    """Take a queued batch out of line (A22). Raises `TargetMissing`."""
-    caller.require(Permission.OPERATE)
-    params = {"why": why} if why else {}
-    return start_operation(console, caller, Verb.CANCEL, _one(batch_id), params)
-
-
 def _one(batch_id: int) -> Targets:
     return Targets(resource=Resource.BATCHES, ids=[batch_id])

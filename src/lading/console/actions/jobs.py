@@ -1,32 +1,12 @@
-"""What is done to one job, or to all failed ones of one reason; the rest is in `operations`."""
+"""What is done to all failed jobs of one reason; the rest is in `operations`."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from lading.accounts.values import Caller, Permission
 from lading.console.actions.operations import select_matching, start_operation
 from lading.console.parts import Console
 from lading.jobs.states import JobState
 from lading.operations.values import Operation, Resource, Selection, Targets, Verb
-
-
-def do_to_job(
-    console: Console,
-    caller: Caller,
-    verb: Verb,
-    job_id: int,
-    params: Mapping[str, Any] | None = None,
-) -> Operation:
-    """Stop, resume, retry, cancel or prioritise one job.
-
-    Raises `TargetMissing` and `BadOperation`; whether it was done is in the operation's results.
-    """
-    caller.require(Permission.OPERATE)
-    return start_operation(
-        console, caller, verb, Targets(resource=Resource.JOBS, ids=[job_id]), params
-    )
 
 
 def select_failed(console: Console, caller: Caller, *, kind: str, reason: str) -> Selection:

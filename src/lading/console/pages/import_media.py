@@ -56,7 +56,6 @@ from lading.operations.selections import FORGOTTEN_AFTER_S
 from lading.operations.values import Selection
 
 PRIORITIES: Final = ((0, "0 - first"), (3, "3"), (5, "5 - as usual"), (8, "8"), (20, "20 - last"))
-ROWS_SHOWN_MAX: Final = 200
 
 _BATCH_KINDS: Final = frozenset(
     kind.kind

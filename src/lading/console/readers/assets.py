@@ -205,22 +205,6 @@ def read_asset(
         )
 
 
-def read_document(db: Database, content_hash: str, analysis_kind: str | None) -> KeptDocument:
-    """One provenance document whole: `source.json`, or the current AI run of a kind.
-
-    Raises `UnknownAsset` when the asset has none.
-    """
-    with db.read() as conn:
-        view = get_asset(conn, parse_content_hash(content_hash) or content_hash)
-    found = [view.source] if analysis_kind is None else view.ai_runs
-    for document in found:
-        if document is not None and document.analysis_kind == analysis_kind:
-            return document
-    raise UnknownAsset(
-        "the asset has no such document", subject=analysis_kind or "source.json", found=content_hash
-    )
-
-
 def _groups(content_hash: str, files: Sequence[FileRow]) -> list[FileGroup]:
     by_role: defaultdict[str, list[FileRow]] = defaultdict(list)
     for file in files:

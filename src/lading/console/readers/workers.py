@@ -34,7 +34,6 @@ _LATE: Final = Look(
 )
 _GONE: Final = Look(Family.FAILED, Icon.CROSS, "No sign of life", "It fell silent.")
 _STOPPED: Final = Look(Family.NEUTRAL, Icon.RING, "Stopped", "It ended in good order.")
-WORKER_LOOKS: Final = (_BUSY, _FREE, _LATE, _GONE, _STOPPED)
 
 
 class WorkerMissing(RequestError):
