@@ -5,7 +5,7 @@ A scan that ended is an event of the ledger; one that is wanted or running is a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -134,13 +134,14 @@ class ScanLine:
     facts: Mapping[str, Any]
 
 
-def read_sources(console: Console) -> list[SourceScan]:
-    """Every configured source with its last scan."""
+def read_sources(console: Console, names: Iterable[str] | None = None) -> list[SourceScan]:
+    """Every configured source, or those of `names`, with its last scan."""
+    wanted = console.lading.sources if names is None else names
     with console.lading.db.read() as conn:
         jobs = unfinished_scans(conn)
         return [
             SourceScan(name=name, last=_last(conn, name), job=jobs.get(name))
-            for name in sorted(console.lading.sources)
+            for name in sorted(wanted)
         ]
 
 

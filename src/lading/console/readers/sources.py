@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from lading.base.counts import Count
 from lading.base.errors import LadingError, RequestError
@@ -14,6 +16,8 @@ from lading.console.readers.scans import Scan, SourceScan, read_scans, read_sour
 from lading.ledger.batch_lists import BatchFilter, count_batches_by_state
 from lading.ledger.states import BatchState
 from lading.settings import masked
+
+SCANS_SHOWN: Final = 10
 
 
 class SourceUnknown(RequestError):
@@ -60,24 +64,20 @@ class Trial:
 def read_source_views(console: Console) -> list[SourceView]:
     """All configured sources, by name."""
     scans = {scan.name: scan for scan in read_sources(console)}
+    sources = console.engine.now().sources
     with console.lading.db.read() as conn:
-        return [
-            SourceView(
-                now=source,
-                options=_options(console, source.name),
-                scan=scans[source.name],
-                batches=count_batches_by_state(conn, BatchFilter(source=source.name)),
-            )
-            for source in console.engine.now().sources
-        ]
+        return [_view(conn, console, source, scans[source.name]) for source in sources]
 
 
 def read_source(console: Console, name: str) -> tuple[SourceView, Sequence[Scan]]:
     """One source and its last scans. Raises `SourceUnknown`."""
-    for view in read_source_views(console):
-        if view.name == name:
-            return view, read_scans(console, source=name, cursor=None, limit=10).scans
-    raise SourceUnknown("no such source is configured", subject=name)
+    source = next((s for s in console.engine.now().sources if s.name == name), None)
+    if source is None:
+        raise SourceUnknown("no such source is configured", subject=name)
+    (scan,) = read_sources(console, [name])
+    with console.lading.db.read() as conn:
+        view = _view(conn, console, source, scan)
+    return view, read_scans(console, source=name, cursor=None, limit=SCANS_SHOWN).scans
 
 
 def try_source(console: Console, name: str) -> Trial:
@@ -89,6 +89,15 @@ def try_source(console: Console, name: str) -> Trial:
         return Trial(identity=source.identity())
     except LadingError as error:
         return Trial(error=error)
+
+
+def _view(conn: Connection, console: Console, source: SourceNow, scan: SourceScan) -> SourceView:
+    return SourceView(
+        now=source,
+        options=_options(console, source.name),
+        scan=scan,
+        batches=count_batches_by_state(conn, BatchFilter(source=source.name)),
+    )
 
 
 def _options(console: Console, name: str) -> Mapping[str, Any]:
