@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from litestar import Response
@@ -23,20 +24,10 @@ from lading.console.api.conventions import (
     reads,
     require_beginning,
 )
-from lading.console.listing import Field
 from lading.console.parts import Console
-from lading.console.readers.audit import AuditLine, action_words, read_audit
-from lading.ledger.event_lists import EventFilter
-from lading.ledger.events import event_kinds
+from lading.console.readers.audit import AUDIT_FIELDS, AuditLine, audit_filter, read_audit
 
 TAG: Final = "audit"
-FIELDS: Final = (
-    Field("actor", "Who"),
-    Field("action", "What", {kind: action_words(kind) for kind in event_kinds()}),
-    Field("source", "Source"),
-    Field("since", "Since", kind="instant"),
-    Field("until", "Until", kind="instant"),
-)
 
 
 def routes() -> list[HTTPRouteHandler]:
@@ -67,16 +58,8 @@ def audit(
         "since": since,
         "until": until,
     }
-    query = asked(FIELDS, given, cursor=cursor, limit=limit)
-    filters = EventFilter(
-        actor=query.one("actor"),
-        kinds=query.many("action"),
-        source=query.one("source"),
-        batch_id=batch,
-        job_id=job,
-        since=query.instant("since"),
-        until=query.instant("until"),
-    )
+    query = asked(AUDIT_FIELDS, given, cursor=cursor, limit=limit)
+    filters = replace(audit_filter(query), batch_id=batch, job_id=job)
     if form == "json":
         found = read_audit(console, filters, cursor=query.cursor, limit=limit)
         return Response(many(found.lines, found, found.count))

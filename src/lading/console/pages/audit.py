@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
 from lading.accounts.values import Caller, Permission
-from lading.console.listing import Field, ListQuery, read_query
+from lading.console.listing import read_query
 from lading.console.parts import Console
-from lading.console.readers.audit import action_words, read_audit
+from lading.console.readers.audit import AUDIT_FIELDS, audit_filter, read_audit
 from lading.console.render import page
 from lading.console.security.guards import requires
-from lading.ledger.event_lists import EventFilter
-from lading.ledger.events import event_kinds
-
-AUDIT_FIELDS: Final = (
-    Field("actor", "Who"),
-    Field("action", "What", {kind: action_words(kind) for kind in event_kinds()}),
-    Field("source", "Source"),
-    Field("batch", "Batch number", kind="number"),
-    Field("job", "Job number", kind="number"),
-    Field("since", "Since", kind="instant"),
-    Field("until", "Until", kind="instant"),
-)
 
 
 def routes() -> list[HTTPRouteHandler]:
@@ -50,17 +38,4 @@ def audit_page(
         actions=AUDIT_FIELDS[1].choices,
         listed=read_audit(console, audit_filter(query), cursor=query.cursor, limit=query.limit),
         retention="for ever",
-    )
-
-
-def audit_filter(query: ListQuery) -> EventFilter:
-    """What an address of the audit asks of the ledger."""
-    return EventFilter(
-        actor=query.one("actor"),
-        kinds=query.many("action"),
-        source=query.one("source"),
-        batch_id=query.number("batch"),
-        job_id=query.number("job"),
-        since=query.instant("since"),
-        until=query.instant("until"),
     )

@@ -18,16 +18,16 @@ from lading.console.pages.forms import Form, local_path, one, required, see_othe
 from lading.console.pages.library_scope import (
     audit_lines,
     changed_words,
+    container_urls,
     from_list,
     with_change,
 )
 from lading.console.pages.library_sites import chosen_of
 from lading.console.parts import Console
-from lading.console.readers.library import CONTAINER_WORDS, container_address
+from lading.console.readers.library import CONTAINER_WORDS
 from lading.console.readers.sites import read_package, read_packages, site_choices
 from lading.console.render import page
 from lading.console.security.guards import requires
-from lading.library.tables import ContainerKind
 
 PACKAGES: Final = "/library/packages"
 PARTS: Final[Mapping[str, str]] = {"contents": "Contents", "history": "History"}
@@ -89,11 +89,8 @@ def package_page(
         part=part,
         tabs=[("Contents", url, None), ("History", f"{url}?part=history", None)],
         current_tab=url if part == "contents" else f"{url}?part=history",
-        container_words={kind.value: word for kind, word in CONTAINER_WORDS.items()},
-        container_urls={
-            (c.ref.kind, c.id): container_address(ContainerKind(c.ref.kind), c.id)
-            for c in found.containers
-        },
+        container_words=CONTAINER_WORDS,
+        container_urls=container_urls(found.containers),
         from_list=from_list(here),
         lines=audit_lines(console, found.history) if part == "history" else (),
         sites=site_choices(console.lading.db),

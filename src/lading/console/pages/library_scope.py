@@ -15,12 +15,14 @@ from lading.console.listing import Field, ListQuery, parse_query, read_query
 from lading.console.pages.forms import local_path, with_parameters
 from lading.console.parts import Console
 from lading.console.readers.audit import AuditLine, describe
-from lading.console.readers.library import ASSET_FIELDS, ASSET_SORTS
+from lading.console.readers.library import ASSET_FIELDS, ASSET_SORTS, container_address
 from lading.console.readers.sites import site_choices
 from lading.ledger.batches import get_batches
 from lading.ledger.queries import EventView
 from lading.library.filters import AssetFilter, ContainerFilter
+from lading.library.granted import GrantedContainer
 from lading.library.named import Named
+from lading.library.tables import ContainerKind
 
 ASSETS: Final = "/library/assets"
 VIEWS: Final = ("grid", "list")
@@ -144,6 +146,14 @@ def audit_lines(console: Console, events: Sequence[EventView]) -> list[AuditLine
     with console.lading.db.read() as conn:
         keys = {number: batch.batch_key for number, batch in get_batches(conn, ids).items()}
     return [describe(event, keys) for event in events]
+
+
+def container_urls(containers: Sequence[GrantedContainer]) -> Mapping[tuple[str, int], str]:
+    """The pages of containers, by kind and number."""
+    return {
+        (found.ref.kind, found.id): container_address(ContainerKind(found.ref.kind), found.id)
+        for found in containers
+    }
 
 
 def assets_selection(filters: AssetFilter) -> str:

@@ -18,11 +18,12 @@ from lading.console.pages.forms import BadForm, Form, local_path, one, required,
 from lading.console.pages.library_scope import (
     audit_lines,
     changed_words,
+    container_urls,
     from_list,
     with_change,
 )
 from lading.console.parts import Console
-from lading.console.readers.library import CONTAINER_WORDS, container_address
+from lading.console.readers.library import CONTAINER_WORDS
 from lading.console.readers.sites import (
     ROUTE_WORDS,
     Sight,
@@ -35,7 +36,6 @@ from lading.console.render import page
 from lading.console.security.guards import requires
 from lading.library.known import UnknownAsset
 from lading.library.routes import RouteKind
-from lading.library.tables import ContainerKind
 
 SITES: Final = "/library/sites"
 PARTS: Final[Mapping[str, str]] = {
@@ -121,11 +121,8 @@ def site_page(
         current_tab=_part_url(key, part),
         route_words=ROUTE_WORDS,
         route_urls={kind: _part_url(key, name) for kind, name in ROUTE_PARTS.items()},
-        container_words={kind.value: word for kind, word in CONTAINER_WORDS.items()},
-        container_urls={
-            (c.ref.kind, c.id): container_address(ContainerKind(c.ref.kind), c.id)
-            for c in found.containers
-        },
+        container_words=CONTAINER_WORDS,
+        container_urls=container_urls(found.containers),
         from_list=from_list(here),
         asked=asked,
         sight=sight,

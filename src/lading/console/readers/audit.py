@@ -10,17 +10,35 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from lading.console.listing import Field, ListQuery
 from lading.console.parts import Console
 from lading.db.counting import Count, count_capped
 from lading.ledger.batches import get_batches
 from lading.ledger.event_lists import EventFilter, event_conditions, list_event_page
-from lading.ledger.events import REQUEST_FIELD
+from lading.ledger.events import REQUEST_FIELD, event_kinds
 from lading.ledger.queries import EventView
 from lading.ledger.tables import ingest_event
 
 LATELY: Final = 20
 VALUE_SHOWN_MAX: Final = 300
 _BEFORE_AND_AFTER: Final = ("before", "after")
+
+
+def action_words(kind: str) -> str:
+    """A kind of event in words: `batch_queued` is `Batch queued`."""
+    return kind.replace("_", " ").capitalize()
+
+
+AUDIT_FIELDS: Final = (
+    Field("actor", "Who"),
+    Field("action", "What", {kind: action_words(kind) for kind in event_kinds()}),
+    Field("source", "Source"),
+    Field("batch", "Batch number", kind="number"),
+    Field("job", "Job number", kind="number"),
+    Field("since", "Since", kind="instant"),
+    Field("until", "Until", kind="instant"),
+)
+"""What the audit is asked by, on its page and by programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,19 @@ class AuditList:
     prev_cursor: str | None
 
 
+def audit_filter(query: ListQuery) -> EventFilter:
+    """What a query by `AUDIT_FIELDS` asks of the ledger."""
+    return EventFilter(
+        actor=query.one("actor"),
+        kinds=query.many("action"),
+        source=query.one("source"),
+        batch_id=query.number("batch"),
+        job_id=query.number("job"),
+        since=query.instant("since"),
+        until=query.instant("until"),
+    )
+
+
 def read_audit(
     console: Console, filters: EventFilter, *, cursor: str | None = None, limit: int = 50
 ) -> AuditList:
@@ -84,11 +115,6 @@ def read_audit(
 def read_audit_of(console: Console, actor: str) -> Sequence[AuditLine]:
     """The last things somebody did."""
     return read_audit(console, EventFilter(actor=actor), limit=LATELY).lines
-
-
-def action_words(kind: str) -> str:
-    """A kind of event in words: `batch_queued` is `Batch queued`."""
-    return kind.replace("_", " ").capitalize()
 
 
 def describe(event: EventView, batch_keys: Mapping[int, str]) -> AuditLine:
