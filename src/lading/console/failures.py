@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from lading.base.errors import LadingError, RequestError
 from lading.base.tracing import request_id
 from lading.console.render import Renderer, wants_html
-from lading.console.security.errors import NotSignedIn, PasswordChangeNeeded
+from lading.console.security.errors import BodyTooLarge, NotSignedIn, PasswordChangeNeeded
 
 PROBLEM: Final = "application/problem+json"
 TYPE: Final = "urn:lading:error:"
@@ -41,13 +41,6 @@ class BadRequest(RequestError):
     """A request whose form, query or body does not fit."""
 
     code = "bad_request"
-
-
-class TooLarge(RequestError):
-    """The body of a request is larger than anything the console takes."""
-
-    code = "request_too_large"
-    http_status = 413
 
 
 class Unexpected(LadingError):
@@ -140,8 +133,8 @@ def _translate(request: Request[Any, Any, Any], error: HTTPException) -> LadingE
         return PageMissing("there is nothing at this address")
     if isinstance(error, MethodNotAllowedException):
         return MethodRefused("this address does not take such a request")
-    if status == TooLarge.http_status:
-        return TooLarge("the request is too large")
+    if status == BodyTooLarge.http_status:
+        return BodyTooLarge("the request is too large")
     if status < 500:
         return _bad_request(request, error)
     return Unexpected("something went wrong in Lading itself")

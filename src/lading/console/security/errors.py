@@ -30,7 +30,7 @@ class CsrfRefused(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """A form is larger than any form of this console."""
+    """The body of a request is larger than anything the console takes, or a form than any form."""
 
     code = "body_too_large"
     http_status = 413
