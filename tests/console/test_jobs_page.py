@@ -123,7 +123,8 @@ def test_the_lists_strip_counts_and_rates_are_those_of_every_other_page(busy: Vi
     workers = busy.get("/workers").by_id("workers-running").links.values()
     assert {url.split("/")[-1] for url in workers if url.startswith("/jobs/")} == running
     for number in running:
-        assert "Running" in busy.get(f"/jobs/{number}").by_id("job-head").text
+        # One that moves nothing has stalled by the time other tests have used this data.
+        assert re.search("Running|Stalled", busy.get(f"/jobs/{number}").by_id("job-head").text)
 
 
 def test_a_silent_job_leaves_running_on_all_pages_alike(serve_own: GetServed) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -16,6 +17,11 @@ def is_sync_id(text: str) -> bool:
 def is_sha256(text: str) -> bool:
     """Whether `text` is a sha256 digest in lower-case hex."""
     return _SHA256.fullmatch(text) is not None
+
+
+def is_md5(text: str) -> bool:
+    """Whether `text` is an md5 digest in lower-case hex."""
+    return _MD5.fullmatch(text) is not None
 
 
 def parse_content_hash(text: object) -> str | None:

@@ -131,7 +131,9 @@ def answer_file(lading: Lading, stored: StoredFile, request: AnyRequest) -> ASGI
         if_match=given.get("if-match"),
         if_none_match=given.get("if-none-match"),
     )
-    verdict = judge(conditions, etag=etag_of(facts.sha256), size=facts.size_bytes, head=head)
+    verdict = judge(
+        conditions, etag=etag_of(facts.content_version), size=facts.size_bytes, head=head
+    )
     saving = "download" in request.query_params
     headers = _headers(stored, verdict, version=request.query_params.get("v"), saving=saving)
     opened = None
@@ -159,8 +161,8 @@ def _headers(
     facts = stored.file.facts
     shown = present(facts.media_type, facts.path)
     headers = {
-        "ETag": etag_of(facts.sha256),
-        "Cache-Control": cache_control(version, facts.sha256),
+        "ETag": etag_of(facts.content_version),
+        "Cache-Control": cache_control(version, facts.content_version),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(facts.path, inline=shown.inline and not saving),
         "Content-Security-Policy": security_policy(shown.content_type),

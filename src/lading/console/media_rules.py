@@ -176,9 +176,9 @@ def _judge_range(text: str, size: int) -> Verdict:
     return Verdict(206, ByteRange(int(first), min(int(last), size - 1) if last else size - 1))
 
 
-def etag_of(sha256: str) -> str:
+def etag_of(version: str) -> str:
     """The strong entity tag of content."""
-    return f'"{sha256}"'
+    return f'"{version}"'
 
 
 def _names(header: str, etag: str, *, weakly: bool) -> bool:
@@ -234,14 +234,14 @@ def disposition(path: str, *, inline: bool) -> str:
     return value
 
 
-def file_url(content_hash: str, path: str, sha256: str) -> str:
+def file_url(content_hash: str, path: str, version: str) -> str:
     """The address of a file of an asset. It names the content, so that it may be kept for good."""
-    return f"/media/assets/{content_hash}/files/{quote(path, safe='/')}?v={sha256}"
+    return f"/media/assets/{content_hash}/files/{quote(path, safe='/')}?v={quote(version, safe='')}"
 
 
-def cache_control(version: str | None, sha256: str) -> str:
+def cache_control(named: str | None, version: str) -> str:
     """How long the answer may be kept: for good when the address named just this content."""
-    if version == sha256:
+    if named == version:
         return f"private, max-age={YEAR_S}, immutable"
     return "private, no-cache"
 

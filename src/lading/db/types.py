@@ -53,6 +53,9 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 Sha256Hex = String(64)
 """A sha256 digest in lower-case hex."""
 
+Md5Hex = String(32)
+"""An md5 digest in lower-case hex."""
+
 Code = String(64)
 """A state, kind, reason or other word of ours."""
 

@@ -77,6 +77,7 @@ class Ingest:
         priority: int = 5,
         plan: Plan | None = None,
         dry_run: bool = False,
+        all_or_nothing: bool = False,
         stop: StopSignal | None = None,
         on_result: Callable[[QueueResult], None] | None = None,
     ) -> list[QueueResult]:
@@ -88,6 +89,7 @@ class Ingest:
             priority=priority,
             plan=plan,
             dry_run=dry_run,
+            all_or_nothing=all_or_nothing,
             stop=stop,
             on_result=on_result,
         )

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection, update
 
-from lading.base.errors import LadingError, SourceError, StoreError
+from lading.base.errors import LadingError, SourceError
 from lading.base.steps import Step, reach
 from lading.base.stopping import Interrupted, StopReason
 from lading.db.clock import now
 from lading.ingest.import_meter import ImportMeter, ItemMeter
+from lading.ingest.item_writing import FutureFetch, ItemWriter, TogetherWriter
 from lading.ingest.lookahead import fetch_ahead
-from lading.ingest.parts import IngestParts
+from lading.ingest.parts import ALL_OR_NOTHING, IngestParts
 from lading.ingest.rules import INTERNAL_FAULT, PREFLIGHT_STALE, state_after_import
 from lading.ingest.source import (
     BatchRef,
@@ -31,11 +32,12 @@ from lading.ingest.source import (
     FetchContext,
     Item,
     ItemRefused,
+    ManySmallItems,
     OpenBatch,
-    SourceMissing,
+    PlannedBatch,
+    ReopensPlanned,
 )
 from lading.jobs.context import JobContext, JobResult
-from lading.jobs.errors import LeaseLost
 from lading.ledger import chain
 from lading.ledger.batches import Batch, get_batch, move
 from lading.ledger.chain import Entry
@@ -45,6 +47,7 @@ from lading.ledger.items import (
     count_outcomes,
     mark_failed,
     mark_outcomes,
+    planned_items,
     recorded_items,
     require_accounted,
 )
@@ -58,6 +61,7 @@ OLD_LEASES_MAX: Final = 64
 log = structlog.get_logger("lading.import")
 
 Pair = tuple[Item, RecordedItem]
+Take = Callable[[Item, RecordedItem, FutureFetch], None]
 
 
 class BatchStale(SourceError):
@@ -80,9 +84,8 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
     job_id, lease = context.claim.job_id, context.claim.lease
     for old in range(max(1, lease - OLD_LEASES_MAX), lease):
         parts.store.clean(f"job{job_id}-{old}")
-    source = parts.source(batch.source)
     try:
-        with source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened:
+        with _open(parts, batch) as opened:
             reach(Step.MANIFEST_SPOOLED)
             if opened.manifest_sha256 != batch.preflight_sha256:
                 raise BatchStale(
@@ -92,7 +95,7 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
                     found=opened.manifest_sha256,
                 )
             run = _Run(parts, context, batch, opened)
-            if not run.import_items():
+            if not (run.import_together() if run.strict else run.import_items()):
                 return JobResult.stopped()
     except BatchRefused as refusal:
         raise BatchStale(
@@ -100,6 +103,22 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
         ) from refusal
     reach(Step.ITEMS_DONE)
     return JobResult(write=partial(_finish, batch=batch, run=run))
+
+
+def _open(parts: IngestParts, batch: Batch) -> AbstractContextManager[OpenBatch]:
+    """The batch as its manifest has it now, or as it was planned where the upstream moves on."""
+    source = parts.source(batch.source)
+    ref = BatchRef(batch.id, batch.batch_key, batch.revision)
+    if not isinstance(source, ReopensPlanned):
+        return source.open_batch(ref)
+    planned = PlannedBatch(
+        ref,
+        type=batch.type,
+        action=batch.action,
+        manifest_sha256=batch.preflight_sha256 or "",
+        items=partial(planned_items, parts.db, batch.id, batch.revision),
+    )
+    return source.reopen(planned)
 
 
 def _begin(conn: Connection, context: JobContext) -> Batch:
@@ -163,13 +182,35 @@ class _Run:
         self.meter = ImportMeter(
             context, items_total=batch.items_total, bytes_total=batch.bytes_total
         )
+        self.strict = bool(context.claim.params.get(ALL_OR_NOTHING))
+        self.fetches = (
+            opened.fetches_max if isinstance(opened, ManySmallItems) else parts.fetch_threads
+        )
 
     def import_items(self) -> bool:
         """Import everything still pending; False when asked to stop before the end."""
+        writer = ItemWriter(self)
+        ended = self._fetch_all(writer.take)
+        writer.finish()
+        return ended
+
+    def import_together(self) -> bool:
+        """Import everything in one transaction, or nothing; False when asked to stop (B7).
+
+        Raises `ImportAborted` at the first item that is refused, or that has something odd.
+        """
+        with closing(TogetherWriter(self)) as writer:
+            ended = self._fetch_all(writer.take)
+            if ended:
+                writer.finish()
+        return ended
+
+    def _fetch_all(self, take: Take) -> bool:
+        """Fetch every pending item, in order, and give it on; False when asked to stop."""
         seq = 0
         items = self.opened.items()
         with ThreadPoolExecutor(
-            self.parts.fetch_threads, thread_name_prefix=f"fetch-{self.context.claim.job_id}"
+            self.fetches, thread_name_prefix=f"fetch-{self.context.claim.job_id}"
         ) as executor:
             while chunk := list(itertools.islice(items, CHUNK_ITEMS)):
                 if self.context.stop.is_set():
@@ -177,7 +218,7 @@ class _Run:
                 pending = self._still_pending(chunk, seq)
                 seq += len(chunk)
                 pending = self._settle_unchanged(pending)
-                if not self._import_each(executor, pending):
+                if not self._fetch_some(executor, pending, take):
                     return False
         self._require_all_seen(seq)
         return True
@@ -220,18 +261,20 @@ class _Run:
                     if now_decided.decision is Decision.UNCHANGED
                 }
         if still:
-            self._commit(lambda conn: self._mark(conn, dict.fromkeys(still, Outcome.UNCHANGED)))
+            self.commit(lambda conn: self.mark(conn, dict.fromkeys(still, Outcome.UNCHANGED)))
         for _, record in pending:
             if record.id in still:
                 self.meter.settled(record.bytes)
         return [pair for pair in pending if pair[1].id not in still]
 
-    def _import_each(self, executor: ThreadPoolExecutor, pending: Sequence[Pair]) -> bool:
-        ahead = fetch_ahead(executor, pending, self._fetch, ahead=self.parts.fetch_threads + 1)
+    def _fetch_some(
+        self, executor: ThreadPoolExecutor, pending: Sequence[Pair], take: Take
+    ) -> bool:
+        ahead = fetch_ahead(executor, pending, self._fetch, ahead=self.fetches + 1)
         with closing(ahead):  # type: ignore[type-var] # a generator, which can be closed
             for (item, record), future in ahead:
                 try:
-                    self._import_one(item, record, future)
+                    take(item, record, future)
                 except Interrupted:
                     return False
                 except BaseException:
@@ -249,41 +292,23 @@ class _Run:
         self.meter.abort.check()
         meter = self.meter.item(item.key, record.bytes)
         context = FetchContext(
-            store=self.parts.store, owner=self.context.owner, meter=meter, stop=self.meter.abort
+            store=self.parts.store,
+            owner=self.context.owner,
+            meter=meter,
+            stop=self.meter.abort,
+            strict=self.strict,
         )
         return self.opened.fetch(item, record.decision, context), meter
 
-    def _import_one(
-        self, item: Item, record: RecordedItem, future: Future[tuple[object, ItemMeter]]
-    ) -> None:
-        try:
-            fetched, meter = future.result()
-            reach(Step.ITEM_FETCHED)
-            self._commit(partial(self._write, item=item, record=record, fetched=fetched))
-            reach(Step.ITEM_COMMITTED)
-            meter.finish()
-        except (Interrupted, LeaseLost, StoreError, SourceMissing):
-            raise
-        except LadingError as error:
-            self._fail(item, record, error)
-        except Exception as error:
-            log.exception("item failed", batch=self.batch.batch_key, item=item.key)
-            self._fail(item, record, error)
-
-    def _write(
-        self, conn: Connection, *, item: Item, record: RecordedItem, fetched: object
-    ) -> None:
-        reach(Step.ITEM_GUARDED)
-        outcome = self.opened.write(conn, item, fetched)
-        self._mark(conn, {record.id: outcome})
-        reach(Step.ITEM_WRITTEN)
-
-    def _mark(self, conn: Connection, outcomes: dict[int, Outcome]) -> None:
+    def mark(self, conn: Connection, outcomes: dict[int, Outcome]) -> None:
+        """Write what became of items, by the row id of their records."""
         claim = self.context.claim
         mark_outcomes(conn, outcomes, job_id=claim.job_id, lease=claim.lease)
 
-    def _fail(self, item: Item, record: RecordedItem, error: Exception) -> None:
+    def fail(self, item: Item, record: RecordedItem, error: Exception) -> None:
         """Record the failure of one item; the others go on (A20)."""
+        if not isinstance(error, LadingError):
+            log.error("item failed", batch=self.batch.batch_key, item=item.key, exc_info=error)
         if isinstance(error, LadingError):
             facts = error.as_dict()
             sentence = f"{error} {error.advice}"
@@ -315,10 +340,10 @@ class _Run:
                 job_id=claim.job_id,
             )
 
-        self._commit(write)
+        self.commit(write)
         self.meter.failed(record.bytes)
 
-    def _commit(self, work: Callable[[Connection], None]) -> None:
+    def commit(self, work: Callable[[Connection], None]) -> None:
         """Run `work` in a guarded transaction, again from its start when it met a deadlock."""
         self.context.run(work, self.meter.progress())
 

@@ -13,6 +13,8 @@ from lading.jobs.queue import Queue
 from lading.storage.port import ObjectStore
 
 IMPORT_JOB_KIND = "import_batch"
+ALL_OR_NOTHING = "all_or_nothing"
+"""The parameter of an import job that writes everything in one transaction, or nothing (B7)."""
 
 
 class UnknownSource(RequestError):

@@ -21,7 +21,14 @@ from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, state_after_preflight
-from lading.ingest.source import BatchRef, BatchRefused, Decided, Item, OpenBatch
+from lading.ingest.source import (
+    BatchRef,
+    BatchRefused,
+    Decided,
+    DescribedBatch,
+    Item,
+    OpenBatch,
+)
 from lading.ingest.source_faults import source_faults
 from lading.ledger import chain
 from lading.ledger.batches import Batch, BatchOvertaken, as_json, get_batch, move
@@ -81,6 +88,7 @@ class _Tally:
         self.items = 0
         self.bytes = 0
         self.rejected = 0
+        self.held = 0  # items unchanged in the library that are not written down
         self._digest = hashlib.sha256()
 
     def add(self, item: PlannedItem) -> None:
@@ -119,7 +127,7 @@ def preflight(
             source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened,
         ):
             tally = _Tally()
-            for planned in _decided_chunks(parts, batch, opened, check_bytes=check_bytes):
+            for planned in _decided_chunks(parts, batch, opened, tally, check_bytes=check_bytes):
                 if stop is not None:
                     stop.check()
                 for item in planned:
@@ -152,7 +160,7 @@ def _begin(conn: Connection, batch_id: int) -> tuple[Batch, Batch]:
 
 
 def _decided_chunks(
-    parts: IngestParts, batch: Batch, opened: OpenBatch, *, check_bytes: bool
+    parts: IngestParts, batch: Batch, opened: OpenBatch, tally: _Tally, *, check_bytes: bool
 ) -> Iterator[list[PlannedItem]]:
     """Decided items, some at a time; all of one chunk are of one kind."""
     seq = itertools.count()
@@ -161,9 +169,12 @@ def _decided_chunks(
             with parts.db.read() as conn:
                 decisions = opened.decide(conn, chunk, check_bytes=check_bytes)
                 twice = _listed_twice(conn, batch, chunk, decisions)
+            final = [twice.get(place, decided) for place, decided in enumerate(decisions)]
+            tally.held += sum(not decided.recorded for decided in final)
             yield [
-                _planned(next(seq), item, twice.get(place, decisions[place]))
-                for place, item in enumerate(chunk)
+                _planned(next(seq), item, decided)
+                for item, decided in zip(chunk, final, strict=True)
+                if decided.recorded
             ]
 
 
@@ -235,7 +246,7 @@ def _pass(
         batch,
         state=state.value,
         reason=reason,
-        detail=None,
+        detail=as_json(opened.detail if isinstance(opened, DescribedBatch) else {}),
         type=opened.type,
         action=opened.action,
         manifest_sha256=opened.manifest_sha256,
@@ -246,6 +257,10 @@ def _pass(
         preflighted_at=now(),
     )
     decisions = count_decisions(conn, batch.id, batch.revision)
+    if tally.held:
+        decisions[Decision.UNCHANGED.value] = (
+            decisions.get(Decision.UNCHANGED.value, 0) + tally.held
+        )
     event = BatchPreflighted(
         passed=state is BatchState.PREFLIGHT_PASSED,
         decisions=decisions,

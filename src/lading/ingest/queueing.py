@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from lading.base.errors import LadingError, StoreError
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
-from lading.ingest.parts import IMPORT_JOB_KIND, IngestParts
+from lading.ingest.parts import ALL_OR_NOTHING, IMPORT_JOB_KIND, IngestParts
 from lading.ingest.plan import Plan, PlanOutdated, require_current
 from lading.ingest.preflight import preflight
 from lading.ingest.rules import PREFLIGHT_STALE, STORE_FAULT, state_after_import
@@ -60,6 +60,7 @@ def queue_batches(
     priority: int = 5,
     plan: Plan | None = None,
     dry_run: bool = False,
+    all_or_nothing: bool = False,
     stop: StopSignal | None = None,
     on_result: Callable[[QueueResult], None] | None = None,
 ) -> list[QueueResult]:
@@ -69,9 +70,10 @@ def queue_batches(
     queued.
 
     With `plan`, a batch is queued only as the plan says. `dry_run` preflights and says what would
-    be queued. A batch that a job has already is skipped.
+    be queued. A batch that a job has already is skipped. `all_or_nothing` makes each import one
+    transaction that the first refused item undoes (B7).
     """
-    request = _Request(parts, actor, priority, plan, dry_run, stop)
+    request = _Request(parts, actor, priority, plan, dry_run, all_or_nothing, stop)
     results = []
     for batch_id in batch_ids:
         if stop is not None:
@@ -105,6 +107,7 @@ class _Request:
     priority: int
     plan: Plan | None
     dry_run: bool
+    all_or_nothing: bool
     stop: StopSignal | None
 
 
@@ -144,12 +147,23 @@ def _enqueue(conn: Connection, request: _Request, batch_id: int) -> int:
     if request.plan is not None:
         _require_planned(request.plan, get_batch(conn, batch_id, lock=True))
     return enqueue_batch(
-        conn, request.parts, batch_id, actor=request.actor, priority=request.priority
+        conn,
+        request.parts,
+        batch_id,
+        actor=request.actor,
+        priority=request.priority,
+        all_or_nothing=request.all_or_nothing,
     )
 
 
 def enqueue_batch(
-    conn: Connection, parts: IngestParts, batch_id: int, *, actor: str, priority: int
+    conn: Connection,
+    parts: IngestParts,
+    batch_id: int,
+    *,
+    actor: str,
+    priority: int,
+    all_or_nothing: bool = False,
 ) -> int:
     """Give one preflighted batch to the workers, last in the caller's transaction; its job.
 
@@ -171,9 +185,12 @@ def enqueue_batch(
         queued_at=now(),
         queued_revision=batch.revision,
     )
+    params: dict[str, object] = {"revision": batch.revision, "plan_digest": batch.plan_digest}
+    if all_or_nothing:
+        params[ALL_OR_NOTHING] = True
     job = NewJob(
         IMPORT_JOB_KIND,
-        params={"revision": batch.revision, "plan_digest": batch.plan_digest},
+        params=params,
         batch_id=batch.id,
         priority=priority,
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from lading.base.errors import SourceError
 from lading.base.reasons import Reason
 from lading.base.stopping import StopSignal
+from lading.ledger.items import PlannedItem
 from lading.ledger.states import Decision, Outcome
 from lading.storage.port import ObjectStore
 from lading.storage.transfer import TransferMeter
@@ -95,21 +96,30 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What preflight decided about an item, with the reason of a rejection and its facts."""
+    """What preflight decided about an item, with the reason of a rejection and its facts.
+
+    `recorded` may be False for an unchanged item: it is counted and not written down, so that a
+    run over much that is held already costs what is new in it.
+    """
 
     decision: Decision
     reason: Reason | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class FetchContext:
-    """What `fetch` gets beside the item: where to put bytes, and whom to tell."""
+    """What `fetch` gets beside the item: where to put bytes, and whom to tell.
+
+    With `strict`, what would only be noted about an item SHALL be refused (B7).
+    """
 
     store: ObjectStore
     owner: str  # unique to this job and lease; goes into temporary names
     meter: TransferMeter
     stop: StopSignal
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,37 @@ class OpenBatch(Protocol):
         ...
 
 
+@runtime_checkable
+class ManySmallItems(Protocol):
+    """What an open batch may have besides, when its items are small and waiting is what takes time.
+
+    `fetch` SHALL then bring no bytes into the store: it reads and verifies, so that it may be
+    rehearsed (B6) and its results kept until all are known to be good (B7).
+    """
+
+    fetches_max: int
+    """How many items are fetched side by side."""
+    writes_max: int
+    """How many items one transaction writes."""
+
+    def write_many(
+        self, conn: Connection, pairs: Sequence[tuple[Item, object]]
+    ) -> Sequence[Outcome]:
+        """`write` for several items at once, in few statements, whatever their number.
+
+        An error undoes all of them; the engine then writes them one by one, to find whose it is.
+        """
+        ...
+
+
+@runtime_checkable
+class DescribedBatch(Protocol):
+    """An open batch that has something to record about itself when it passes preflight."""
+
+    detail: Mapping[str, Any]
+    """Plain JSON values."""
+
+
 class Source(Protocol):
     """One configured source. Everything it does to its upstream is reading."""
 
@@ -187,6 +228,29 @@ class Source(Protocol):
 
     def read_location(self, location: str, *, offset: int = 0) -> Iterator[bytes]:
         """The bytes of a file kept in place, from `offset` on, in chunks. Raises `ItemRefused`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """A batch as preflight recorded it; `items()` reads them anew, in order, in constant memory."""
+
+    ref: BatchRef
+    type: str
+    action: str
+    manifest_sha256: str
+    items: Callable[[], Iterator[PlannedItem]]
+
+
+@runtime_checkable
+class ReopensPlanned(Protocol):
+    """A source whose upstream goes on changing: an import acts on what was recorded of it.
+
+    Everything that importing an item takes SHALL then be in its `Decided.detail`.
+    """
+
+    def reopen(self, planned: PlannedBatch) -> AbstractContextManager[OpenBatch]:
+        """The batch as it was decided about, without looking at the upstream."""
         ...
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from lading.base.errors import InternalError, printable
+from lading.db import Database
 from lading.db.bulk import bulk_insert
 from lading.db.clock import now
 from lading.ledger.batches import as_json
@@ -18,6 +19,7 @@ from lading.ledger.tables import ingest_batch_item
 
 TITLE_LENGTH_MAX = 190
 ERROR_LENGTH_MAX = 2_000
+PAGE_ITEMS = 500
 
 _item = ingest_batch_item.c
 
@@ -149,6 +151,38 @@ def recorded_items(
         )
         for row in rows
     }
+
+
+def planned_items(db: Database, batch_id: int, revision: int) -> Iterator[PlannedItem]:
+    """All recorded items of one revision of a batch, in order, some at a time."""
+    first = 0
+    while True:
+        with db.read() as conn:
+            rows = conn.execute(
+                select(ingest_batch_item)
+                .where(
+                    _item.batch_id == batch_id,
+                    _item.revision == revision,
+                    _item.seq >= first,
+                    _item.seq < first + PAGE_ITEMS,
+                )
+                .order_by(_item.seq)
+            ).all()
+        for row in rows:
+            yield PlannedItem(
+                seq=row.seq,
+                key=row.item_key,
+                kind=row.kind,
+                decision=Decision(row.planned),
+                title=row.title,
+                content_hash=row.content_hash,
+                bytes=row.bytes,
+                reason=row.reason,
+                detail=json.loads(row.detail) if row.detail else {},
+            )
+        if len(rows) < PAGE_ITEMS:
+            return
+        first += PAGE_ITEMS
 
 
 def mark_outcomes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -227,7 +227,7 @@ def _write_files(conn: Connection, asset_id: int, found: AssetDifferences, at: d
             ),
         )
     if found.files_changed:
-        changing = ("role", "variant", "sha256", "size_bytes", "media_type", "store", "location")
+        changing = tuple(field.name for field in fields(FileFacts) if field.name != "path")
         statement = (
             update(asset_file)
             .where(asset_file.c.id == bindparam("row_id"))
@@ -304,10 +304,10 @@ def _cover_hashes_touched(
     hashes = {facts.content_hash}
     if cover is not None:
         hashes.add(cover)
-    hashes.update(file.sha256 for file in found.files_added if file.role == COVER_ROLE)
+    touched = [*found.files_added, *(row.facts for row in found.files_retired)]
     for row, file in found.files_changed:
-        hashes.update(f.sha256 for f in (row.facts, file) if f.role == COVER_ROLE)
-    hashes.update(r.facts.sha256 for r in found.files_retired if r.facts.role == COVER_ROLE)
+        touched += (row.facts, file)
+    hashes.update(file.sha256 for file in touched if file.role == COVER_ROLE and file.sha256)
     return hashes
 
 

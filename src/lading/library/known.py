@@ -196,6 +196,8 @@ def file_row(row: Row[Any]) -> FileRow:
             variant=row.variant,
             path=row.path,
             sha256=row.sha256,
+            md5=row.md5,
+            etag=row.etag,
             size_bytes=row.size_bytes,
             media_type=row.media_type,
             store=row.store,

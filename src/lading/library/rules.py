@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from lading.base.errors import InternalError, RequestError
-from lading.base.identifiers import is_sha256
+from lading.base.identifiers import is_md5, is_sha256
 from lading.ledger.states import Outcome
 from lading.library.values import (
     AssetFacts,
@@ -279,7 +279,13 @@ def _check_files(files: Iterable[FileFacts]) -> None:
         _check_text(file.path, "media_type", file.media_type, NAME_LENGTH_MAX)
         _check_text(file.path, "store", file.store, NAME_LENGTH_MAX, empty=False)
         _check_text(file.path, "location", file.location, empty=False)
-        _check_digest(file.path, "sha256", file.sha256)
+        if file.sha256 is not None:
+            _check_digest(file.path, "sha256", file.sha256)
+        elif file.md5 is None and file.etag is None:
+            raise _refused(file.path, "files", "a digest or an ETag of each file", "none")
+        if file.md5 is not None and not is_md5(file.md5):
+            raise _refused(file.path, "md5", "an md5 in 32 lower-case hex digits", file.md5)
+        _check_text(file.path, "etag", file.etag, NAME_LENGTH_MAX)
         _check_range(file.path, "size_bytes", file.size_bytes, 0, BIG_INTEGER_MAX)
 
 

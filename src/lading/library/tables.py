@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from lading.db.schema import row_id, table
-from lading.db.types import Code, LongBytes, LongText, Name, Sha256Hex, UtcDateTime
+from lading.db.types import Code, LongBytes, LongText, Md5Hex, Name, Sha256Hex, UtcDateTime
 
 
 class ContainerKind(StrEnum):
@@ -42,6 +42,8 @@ class FileRole(StrEnum):
     CLOUD_PACKAGE = "cloud_package"
     LIBRARY_COVER = "library_cover"
     COVER = "cover"
+    STREAMING = "streaming"
+    SIDECAR = "sidecar"
 
 
 asset = table(
@@ -76,7 +78,10 @@ asset_file = table(
     Column("variant", Code),
     Column("path", LongText, nullable=False),  # as the bundle names it, relative to the item
     Column("path_sha256", Sha256Hex, nullable=False),  # paths are too long for a unique key
-    Column("sha256", Sha256Hex, nullable=False),
+    # None for a file kept in place that was checked by another digest and never read whole.
+    Column("sha256", Sha256Hex),
+    Column("md5", Md5Hex),  # as the upstream states it, where that was compared with the bytes
+    Column("etag", Name),  # what the store of a file kept in place called these bytes
     Column("size_bytes", BigInteger, nullable=False),
     Column("media_type", Name),
     Column("store", Name, nullable=False),  # a configured store, or `source:<name>` when in place

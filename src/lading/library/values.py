@@ -37,16 +37,27 @@ class AssetFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """One file of an asset. `path` tells the files of an asset apart; `location` is in `store`."""
+    """One file of an asset. `path` tells the files of an asset apart; `location` is in `store`.
+
+    `sha256` is None for a file kept in place that nobody has read whole; `md5` or `etag` then
+    tells its content.
+    """
 
     role: str
     path: str
-    sha256: str
+    sha256: str | None
     size_bytes: int
     store: str
     location: str
     variant: str | None = None
     media_type: str | None = None
+    md5: str | None = None
+    etag: str | None = None
+
+    @property
+    def content_version(self) -> str:
+        """What tells this content from another under the same path: the best that is known."""
+        return self.sha256 or self.md5 or self.etag or str(self.size_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class S3Store:
     def __init__(self, options: S3Options, *, name: str = "s3") -> None:
         self.name = name
         self.options = options
-        self._client = _connect(options)
+        self._client = connect(options)
+        self._faults = S3Faults(options, name)
 
     def __repr__(self) -> str:
         return f"S3Store({self.options!r}, name={self.name!r})"
@@ -124,7 +125,7 @@ class S3Store:
         if sha256 is not None:
             attributes["sha256"] = sha256
         counted = _Counted(chunks, self.options.part_bytes * PARTS_MAX, key)
-        with self._faults("put", key, counted):
+        with self._faults.translated("put", key, counted):
             if if_absent:
                 try:
                     body = b"".join(counted)
@@ -157,13 +158,13 @@ class S3Store:
         elif offset:
             options["range"] = {"offset": offset}
         try:
-            with self._faults("get", key):
+            with self._faults.translated("get", key):
                 stream = iter(obstore.get(self._client, key, options=options).stream(READ_BYTES))
         except RangeRefused:
             self._require(key)
             return
         while True:
-            with self._faults("get", key):
+            with self._faults.translated("get", key):
                 chunk = next(stream, None)
             if chunk is None:
                 return
@@ -176,7 +177,7 @@ class S3Store:
         """
         check_key(key)
         try:
-            with self._faults("head", key):
+            with self._faults.translated("head", key):
                 found = obstore.get(self._client, key, options={"head": True})
                 meta, attributes = found.meta, found.attributes
         except ObjectMissing:
@@ -199,7 +200,7 @@ class S3Store:
         """Remove the object; see `ObjectStore.delete`."""
         check_key(key)
         try:
-            with self._faults("delete", key):
+            with self._faults.translated("delete", key):
                 obstore.delete(self._client, key)
         except ObjectMissing:
             return
@@ -223,10 +224,10 @@ class S3Store:
                 writer.write(chunk)
 
     def _pages(self, prefix: str, after: str | None) -> Iterator[ObjectInfo]:
-        with self._faults("list", prefix):
+        with self._faults.translated("list", prefix):
             pages = obstore.list(self._client, prefix or None, offset=after, chunk_size=1000)
         while True:
-            with self._faults("list", prefix):
+            with self._faults.translated("list", prefix):
                 page = next(pages, None)
             if page is None:
                 return
@@ -238,8 +239,16 @@ class S3Store:
             raise ObjectMissing("The object is not in the bucket", subject=key)
         return info
 
+
+class S3Faults:
+    """Turns what the client raises into our errors, without the secrets of the options."""
+
+    def __init__(self, options: S3Options, name: str) -> None:
+        self.options = options
+        self.name = name
+
     @contextmanager
-    def _faults(self, verb: str, key: str, source: _Counted | None = None) -> Iterator[None]:
+    def translated(self, verb: str, key: str, source: _Counted | None = None) -> Iterator[None]:
         """Errors of the client come out as ours; errors of the source of bytes as they are."""
         try:
             yield
@@ -311,7 +320,8 @@ class _Counted:
         return chunk
 
 
-def _connect(options: S3Options) -> Client:
+def connect(options: S3Options) -> Client:
+    """The client for the bucket. Raises `RequestError` for options that make no sense."""
     config: S3Config = {
         "region": options.region,
         "virtual_hosted_style_request": not options.path_style,

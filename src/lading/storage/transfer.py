@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -196,7 +196,19 @@ def hash_chunks(
     stop: StopSignal | None = None,
 ) -> tuple[str, int]:
     """The sha256 and size of bytes, wherever they come from. Raises what `chunks` raises."""
-    digest = _Digest()
+    (sha256,), size = digest_chunks(chunks, ("sha256",), meter=meter, stop=stop)
+    return sha256, size
+
+
+def digest_chunks(
+    chunks: Iterable[bytes],
+    algorithms: Sequence[str],
+    *,
+    meter: TransferMeter | None = None,
+    stop: StopSignal | None = None,
+) -> tuple[tuple[str, ...], int]:
+    """The digests and the size of bytes, read once for all of them. Raises what `chunks` raises."""
+    digest = _Digest(algorithms)
     size = 0
     for chunk in chunks:
         if stop is not None:
@@ -205,7 +217,7 @@ def hash_chunks(
         size += len(chunk)
         if meter is not None:
             meter.moved(len(chunk))
-    return digest.hexdigest(), size
+    return digest.hexdigests(), size
 
 
 def require_stored(store: ObjectStore, key: str) -> ObjectInfo:
@@ -217,27 +229,32 @@ def require_stored(store: ObjectStore, key: str) -> ObjectInfo:
 
 
 class _Digest:
-    """A sha256 that takes large chunks in another thread, one behind the caller."""
+    """Digests that take large chunks in other threads, one chunk behind the caller."""
 
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self._pending: Future[None] | None = None
+    def __init__(self, algorithms: Sequence[str] = ("sha256",)) -> None:
+        # md5 is what archives state; it tells damage from integrity, and secures nothing.
+        self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
+        self._pending: list[Future[None]] = []
 
     def update(self, chunk: bytes) -> None:
         self._settle()
         if len(chunk) < _INLINE_BYTES:
-            self._sha256.update(chunk)
+            for one in self._hashes:
+                one.update(chunk)
         else:
-            self._pending = _hashers().submit(self._sha256.update, chunk)
+            self._pending = [_hashers().submit(one.update, chunk) for one in self._hashes]
 
     def hexdigest(self) -> str:
+        return self.hexdigests()[0]
+
+    def hexdigests(self) -> tuple[str, ...]:
         self._settle()
-        return self._sha256.hexdigest()
+        return tuple(one.hexdigest() for one in self._hashes)
 
     def _settle(self) -> None:
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        pending, self._pending = self._pending, []
+        for one in pending:
+            one.result()
 
 
 _pool: ThreadPoolExecutor | None = None

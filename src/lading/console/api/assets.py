@@ -118,7 +118,9 @@ class FileItem:
     role: str
     path: str
     variant: str | None
-    sha256: str
+    sha256: str | None
+    md5: str | None
+    etag: str | None
     size_bytes: int
     media_type: str | None
     store: str
@@ -270,6 +272,8 @@ def files(
                 path=row.facts.path,
                 variant=row.facts.variant,
                 sha256=row.facts.sha256,
+                md5=row.facts.md5,
+                etag=row.facts.etag,
                 size_bytes=row.facts.size_bytes,
                 media_type=row.facts.media_type,
                 store=row.facts.store,

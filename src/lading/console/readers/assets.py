@@ -230,7 +230,7 @@ def _line(content_hash: str, file: FileRow) -> FileLine:
         name=facts.path.rpartition("/")[2],
         content_type=shown.content_type,
         inline=shown.inline,
-        url=None if file.deleted else file_url(content_hash, facts.path, facts.sha256),
+        url=None if file.deleted else file_url(content_hash, facts.path, facts.content_version),
         in_place=facts.store.partition(":")[2] or None,
     )
 
@@ -250,17 +250,17 @@ def _preview(conn: Connection, view: AssetView, card: AssetCard) -> Preview:
         )
         return next(found, None)
 
-    film = first(BROWSER_FILMS, FileRole.DERIVATIVE, FileRole.ORIGINAL)
-    sound = first(BROWSER_SOUNDS, FileRole.DERIVATIVE, FileRole.ORIGINAL)
+    film = first(BROWSER_FILMS, FileRole.STREAMING, FileRole.DERIVATIVE, FileRole.ORIGINAL)
+    sound = first(BROWSER_SOUNDS, FileRole.STREAMING, FileRole.DERIVATIVE, FileRole.ORIGINAL)
     playlist = first(PLAYLISTS, FileRole.HLS)
     captions = [
-        (f.facts.variant or "transcript", file_url(digest, f.facts.path, f.facts.sha256))
+        (f.facts.variant or "transcript", file_url(digest, f.facts.path, f.facts.content_version))
         for f in view.files
         if f.facts.role == FileRole.TRANSCRIPT and ending(f.facts.path) == "vtt"
     ]
 
     def url(facts: FileFacts | None) -> str | None:
-        return None if facts is None else file_url(digest, facts.path, facts.sha256)
+        return None if facts is None else file_url(digest, facts.path, facts.content_version)
 
     return Preview(
         picture_url=None

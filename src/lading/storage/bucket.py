@@ -1,0 +1,304 @@
+"""A bucket that others write to: listed as it is, odd keys included, and read, never written.
+
+botocore lists, since it gives every key exactly as it is; obstore reads, since it is fast. Keys
+that are not plain paths are listed and cannot be read; `is_plain_key` tells them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import obstore
+
+from lading.base.errors import RequestError, StoreError, printable
+from lading.storage.port import ObjectMissing, StoreDenied, StoreUnavailable
+from lading.storage.s3 import READ_BYTES, S3Faults, S3Options, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from obstore import ObjectMeta
+
+PAGES_AHEAD: Final = 4
+_DENIED: Final = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401", "ExpiredToken"}
+)
+_NO_BUCKET: Final = frozenset({"NoSuchBucket", "404"})
+
+
+class BucketReaderMissing(RequestError):
+    """The package that lists buckets is not installed."""
+
+    code = "extra_missing"
+    next_step = "Install it with `pip install 'lading[archive]'`, then run it again."
+
+
+class BucketMissing(StoreUnavailable):
+    """There is no bucket of this name, for these credentials at this address."""
+
+    code = "bucket_missing"
+    http_status = 404
+    transient = False
+    next_step = "Create the bucket or correct its name and address, then run it again."
+
+
+class ObjectChanged(StoreError):
+    """The object under this key is not the one that was listed."""
+
+    code = "object_changed"
+    http_status = 409
+    transient = False
+    next_step = "Run it again; the new object is listed then."
+
+
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """One object as a listing shows it. `key` is relative to the prefix, `etag` without quotes."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+def is_plain_key(key: str) -> bool:
+    """Whether an object of this key can be read: a relative path of plain segments."""
+    segments = key.split("/")
+    return key.isprintable() and not any(part in {"", ".", ".."} for part in segments)
+
+
+class Bucket:
+    """One bucket below one prefix. All calls are safe from several threads.
+
+    Raises `BucketMissing`, `StoreDenied` and `StoreUnavailable`; transient faults have been tried
+    again by then, as often as the options say.
+    """
+
+    def __init__(self, options: S3Options, *, name: str) -> None:
+        self.name = name
+        self.options = options
+        self._faults = S3Faults(options, name)
+        self._reader = connect(options)
+        self._prefix = f"{options.prefix}/" if options.prefix else ""
+        self._lister: Any = None
+        self._connecting = threading.Lock()
+
+    def pages(self, within: str = "", *, threads: int = 4) -> Iterator[Sequence[ListedObject]]:
+        """Every object below `within` (a prefix relative to ours), a page of up to 1,000 at a time.
+
+        The folders at the top are listed side by side, so that pages come in no promised order;
+        at most `threads * PAGES_AHEAD` of them wait to be taken.
+        """
+        waiting: queue.Queue[Sequence[ListedObject] | BaseException | None] = queue.Queue(
+            threads * PAGES_AHEAD
+        )
+        ended = threading.Event()
+
+        def put(page: Sequence[ListedObject] | BaseException | None) -> bool:
+            while not ended.is_set():
+                try:
+                    waiting.put(page, timeout=0.1)
+                except queue.Full:
+                    continue
+                return True
+            return False
+
+        lister = threading.Thread(
+            target=self._list_into, args=(put, within, threads), name=f"list-{self.name}"
+        )
+        lister.start()
+        try:
+            while (page := waiting.get()) is not None:
+                if isinstance(page, BaseException):
+                    raise page
+                yield page
+        finally:
+            ended.set()
+            lister.join()
+
+    def read(self, key: str, *, bytes_max: int, etag: str | None = None) -> bytes:
+        """A small object whole, at most `bytes_max` bytes of it, in one request.
+
+        With `etag`, raises `ObjectChanged` when another object lies there by now. Raises
+        `ObjectMissing`.
+        """
+        with self._faults.translated("get", key):
+            found = obstore.get(self._reader, key)
+            self._require_same(key, etag, found.meta)
+            if found.meta["size"] > bytes_max:
+                raise ObjectChanged(
+                    "The object is larger than it was listed",
+                    subject=key,
+                    expected=f"at most {bytes_max} bytes",
+                    found=f"{found.meta['size']} bytes",
+                )
+            body = bytes(found.bytes())
+        self._require_whole(key, found.meta["size"], len(body))
+        return body
+
+    def stream(self, key: str, *, offset: int = 0, etag: str | None = None) -> Iterator[bytes]:
+        """The object's bytes from `offset` on, in chunks of about 4 MiB; see `read`."""
+        size = offset
+        with self._faults.translated("get", key):
+            options: Any = {"range": {"offset": offset}} if offset else None
+            found = obstore.get(self._reader, key, options=options)
+            self._require_same(key, etag, found.meta)
+            chunks = iter(found.stream(READ_BYTES))
+        while True:
+            with self._faults.translated("get", key):
+                chunk = next(chunks, None)
+            if chunk is None:
+                break
+            size += len(chunk)
+            yield bytes(chunk)
+        self._require_whole(key, found.meta["size"], size)
+
+    def head(self, key: str) -> ListedObject:
+        """Size and ETag of an object. Raises `ObjectMissing`."""
+        with self._faults.translated("head", key):
+            meta = obstore.get(self._reader, key, options={"head": True}).meta
+        return ListedObject(key, meta["size"], (meta["e_tag"] or "").strip('"'))
+
+    def require(self) -> None:
+        """Raise `BucketMissing`, `StoreDenied` or `StoreUnavailable` unless it can be listed."""
+        with self._translated(""):
+            self._client().list_objects_v2(
+                Bucket=self.options.bucket, Prefix=self._prefix, MaxKeys=1
+            )
+
+    def _list_into(self, put: Callable[[Any], bool], within: str, threads: int) -> None:
+        try:
+            folders: list[str] = []
+            for page, found in self._listed(within, delimiter="/"):
+                folders += found
+                if page and not put(page):
+                    return
+            with ThreadPoolExecutor(threads, thread_name_prefix=f"list-{self.name}") as pool:
+                list(pool.map(lambda folder: self._list_folder(put, folder), folders))
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the pages are taken
+            put(error)
+
+    def _list_folder(self, put: Callable[[Any], bool], folder: str) -> None:
+        for page, _ in self._listed(folder):
+            if not put(page):
+                return
+
+    def _listed(
+        self, within: str, *, delimiter: str = ""
+    ) -> Iterator[tuple[list[ListedObject], list[str]]]:
+        """Pages of objects, each with the folders it names when there is a delimiter."""
+        request = {"Bucket": self.options.bucket, "Prefix": self._prefix + within}
+        if delimiter:
+            request["Delimiter"] = delimiter
+        cut = len(self._prefix)
+        while True:
+            with self._translated(within):
+                page = self._client().list_objects_v2(**request)
+            objects = [
+                ListedObject(found["Key"][cut:], found["Size"], found.get("ETag", "").strip('"'))
+                for found in page.get("Contents", ())
+            ]
+            yield objects, [each["Prefix"][cut:] for each in page.get("CommonPrefixes", ())]
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _client(self) -> Any:
+        with self._connecting:
+            if self._lister is None:
+                self._lister = _listing_client(self.options)
+            return self._lister
+
+    @contextmanager
+    def _translated(self, subject: str) -> Iterator[None]:
+        """Errors of botocore come out as ours, without its secrets."""
+        exceptions = import_module("botocore.exceptions")
+        try:
+            yield
+        except exceptions.ClientError as error:
+            facts = error.response.get("Error", {})
+            code = str(facts.get("Code", ""))
+            what = printable(f"{code}: {facts.get('Message', '')}".rstrip(": "), length_max=400)
+            if code in _NO_BUCKET:
+                raise BucketMissing(
+                    "There is no such bucket", subject=self.options.bucket, found=what
+                ) from error
+            fault = StoreDenied if code in _DENIED else StoreUnavailable
+            raise fault(
+                f"The bucket of {self.name} could not be listed",
+                subject=subject or self.options.bucket,
+                found=what,
+                next_step="Check the credentials and their permission to list the bucket."
+                if fault is StoreDenied
+                else None,
+            ) from error
+        except (exceptions.BotoCoreError, OSError) as error:
+            credentials = isinstance(error, exceptions.NoCredentialsError)
+            fault = StoreDenied if credentials else StoreUnavailable
+            raise fault(
+                f"The bucket of {self.name} could not be listed",
+                subject=subject or self.options.bucket,
+                found=printable(str(error), length_max=400),
+            ) from error
+
+    def _require_same(self, key: str, etag: str | None, meta: ObjectMeta) -> None:
+        found = (meta["e_tag"] or "").strip('"')
+        if etag and found != etag:
+            raise ObjectChanged(
+                "Another object lies there than was listed", subject=key, expected=etag, found=found
+            )
+
+    def _require_whole(self, key: str, expected: int, found: int) -> None:
+        if found != expected:
+            raise StoreUnavailable(
+                "The object's bytes ended early",
+                subject=key,
+                expected=f"{expected} bytes",
+                found=f"{found} bytes",
+            )
+
+
+def _listing_client(options: S3Options) -> Any:
+    try:
+        session = import_module("botocore.session").get_session()
+        config = import_module("botocore.config").Config(
+            connect_timeout=options.connect_timeout_s,
+            read_timeout=options.timeout_s,
+            retries={"mode": "standard", "total_max_attempts": options.retries_max + 1},
+            s3={"addressing_style": "path" if options.path_style else "auto"},
+            signature_version=(import_module("botocore").UNSIGNED if options.anonymous else "s3v4"),
+        )
+    except ImportError as error:
+        raise BucketReaderMissing("Listing a bucket of others needs botocore") from error
+    try:
+        return session.create_client(
+            "s3",
+            region_name=options.region,
+            endpoint_url=options.endpoint,
+            aws_access_key_id=options.access_key,
+            aws_secret_access_key=options.secret_key,
+            aws_session_token=options.session_token,
+            config=config,
+        )
+    except ValueError as error:
+        raise RequestError(
+            f"The bucket cannot be set up: {printable(str(error))}", subject=options.bucket
+        ) from error
+
+
+__all__ = [
+    "Bucket",
+    "BucketMissing",
+    "BucketReaderMissing",
+    "ListedObject",
+    "ObjectChanged",
+    "ObjectMissing",
+    "is_plain_key",
+]
