@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import click
 
 from lading.cli import output
 from lading.cli.session import Session, with_session
-from lading.cli.waiting import interruptible_pause
+from lading.cli.waiting import interruptible_pause, interrupts_remembered
 from lading.db import Database
 from lading.ledger.queries import EVENTS_PAGE, EventView, find_batch, list_events
 
@@ -48,10 +49,11 @@ def command(
         if batch_name is not None:
             with db.read() as conn:
                 batch_id = find_batch(conn, batch_name).id
-        _pump(
-            db, write, after=after, batch_id=batch_id, job_id=job_id, kinds=kinds,
-            limit=limit, follow=follow,
-        )  # fmt: skip
+        with interrupts_remembered() if follow else nullcontext():
+            _pump(
+                db, write, after=after, batch_id=batch_id, job_id=job_id, kinds=kinds,
+                limit=limit, follow=follow,
+            )  # fmt: skip
 
 
 def _pump(
