@@ -212,6 +212,8 @@ def _page(
         job=job,
         title=_name(view.line),
         tabs=[(label, addresses[name], None) for name, label in TABS.items()],
+        tab=tab,
+        tab_label=TABS[tab],
         tab_url=addresses[tab],
         query=query,
         back=addresses[tab],
