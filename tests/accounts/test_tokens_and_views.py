@@ -21,7 +21,9 @@ from lading.accounts.errors import (
 from lading.accounts.tables import access_token, idempotency_key
 from lading.accounts.values import Answer, Caller, NotPermitted, Permission, Role
 from lading.db.clock import now
-from tests.accounts.people import CHEAP, at_once, settled, signed_in
+from lading.ledger.event_lists import EventFilter, list_event_page
+from lading.ledger.events import TokenChanged
+from tests.accounts.people import CHEAP, PASSWORD, at_once, settled, signed_in
 
 READ, OPERATE = Permission.READ, Permission.OPERATE
 DIGEST = "0" * 64
@@ -77,6 +79,29 @@ def test_a_token_expires_and_can_be_revoked(accounts: Accounts) -> None:
     first = accounts.list_tokens(limit=1)
     rest = accounts.list_tokens(cursor=first.next_cursor, limit=1)
     assert [t.name for t in (*first.tokens, *rest.tokens)] == ["two", "one"]
+
+
+def test_a_reset_revokes_the_tokens_and_a_password_of_ones_own_choice_keeps_them(
+    accounts: Accounts,
+) -> None:
+    ana, bo = settled(accounts, "ana"), settled(accounts, "bo")
+    old, nightly, others = (
+        accounts.create_token(owner.id, name, {READ}, expires_in_s=60, actor="test")
+        for owner, name in ((ana, "old"), (ana, "nightly"), (bo, "nightly"))
+    )
+    accounts.revoke_token(old.token.id, actor="test")
+    accounts.change_password(ana.id, PASSWORD, "another for tests", actor="user:ana")
+    assert accounts.caller_of_token(nightly.secret) is not None
+    assert accounts.count_tokens(ana.id) == 1
+    reset = accounts.reset_password("ana", actor="user:ada")
+    assert (reset.tokens_revoked, accounts.count_tokens(ana.id)) == (1, 0)
+    assert accounts.caller_of_token(nightly.secret) is None
+    assert accounts.caller_of_token(others.secret) is not None
+    of_ada = EventFilter(actor="user:ada", kinds=[TokenChanged.kind])
+    with accounts.db.read() as conn:
+        told = [e.payload["token"] for e in list_event_page(conn, of_ada).events]
+    assert told == ["nightly"]
+    assert accounts.reset_password("ana", actor="user:ada").tokens_revoked == 0
 
 
 def test_a_token_that_is_too_much_is_refused(few: Accounts) -> None:

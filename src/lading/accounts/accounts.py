@@ -167,22 +167,25 @@ class Accounts:
     # -- passwords and signing in
 
     def reset_password(self, name: str, *, actor: str) -> OneTimePassword:
-        """Give an account a one-time password; its sessions end, and blocked attempts with them."""
+        """Give an account a one-time password: its sessions end and its tokens are revoked.
+
+        Attempts that were blocked are free again.
+        """
         before = self.get(name)
         if not before.has_password and before.issuer is not None:
             raise NoPassword("the account signs in with a provider", subject=before.name)
         password = new_password()
         kept = self._passwords.hash(password)
 
-        def work(conn: Connection) -> Account:
+        def work(conn: Connection) -> OneTimePassword:
             throttle.forget_name(conn, before.name)
             chain.lock(conn)
             after = directory.set_password(conn, before.id, kept, actor=actor)
             sessions.end_sessions(conn, after, self.limits, why="password reset", actor=actor)
-            return after
+            revoked = tokens.revoke_all(conn, after, actor=actor)
+            return OneTimePassword(account=after, password=password, tokens_revoked=revoked)
 
-        account = self._change(work, locked=False)
-        return OneTimePassword(account=account, password=password)
+        return self._change(work, locked=False)
 
     def change_password(
         self,
@@ -196,6 +199,7 @@ class Accounts:
     ) -> Account:
         """Replace the password by one the account chose; all its sessions end but the one kept.
 
+        Its tokens stay good: scripts know no password.
         Raises `SignInRefused` when `current` is wrong, `TooManyAttempts` when it was too often,
         `BadPassword` for one that will not do, `NoPassword` without any.
         """
@@ -386,6 +390,11 @@ class Accounts:
         """A page of tokens, of one account or all, the newest first. Raises `BadCursor`."""
         with self.db.read() as conn:
             return tokens.read_page(conn, account_id, cursor=cursor, limit=limit)
+
+    def count_tokens(self, account_id: int) -> int:
+        """How many tokens of an account are neither expired nor revoked."""
+        with self.db.read() as conn:
+            return tokens.count_alive(conn, account_id)
 
     def revoke_token(self, token_id: int, *, account_id: int | None = None, actor: str) -> TokenRow:
         """Revoke a token for good; with `account_id` only one of that account's."""

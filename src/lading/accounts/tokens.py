@@ -1,7 +1,8 @@
 """Makes, finds and revokes the tokens of accounts, in the caller's transaction.
 
-A token never may more than its owner may now, and is refused while its owner is disabled. It goes
-on working while its owner has a one-time password: an account for scripts may never sign in.
+A token never may more than its owner may now, and is refused while its owner is disabled. It is
+good beside a first one-time password, as an account for scripts may never sign in; a password that
+is reset takes the tokens of before with it, as whoever asked for that trusts none of them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from lading.accounts.values import (
 )
 from lading.db.clock import now
 from lading.db.keyset import Key, fetch_page
-from lading.ledger.chain import append
+from lading.ledger.chain import Entry, append, append_all
 from lading.ledger.events import TokenChanged
 
 _T = access_token.c
@@ -75,8 +76,7 @@ def create(
     of_owner = and_(_T.account_id == owner.id, _alive())
     if conn.scalar(select(_T.id).where(of_owner, _T.name == name)) is not None:
         raise TokenExists("there is a token of this name already", subject=name)
-    count = conn.scalar(select(func.count()).select_from(access_token).where(of_owner)) or 0
-    if count >= limits.tokens_per_account:
+    if count_alive(conn, owner.id) >= limits.tokens_per_account:
         raise BadToken(
             "the account has too many tokens",
             subject=owner.name,
@@ -133,6 +133,23 @@ def revoke(conn: Connection, token_id: int, *, account_id: int | None, actor: st
     conn.execute(update(access_token).where(_T.id == token_id).values(revoked_at=now()))
     append(conn, _changed(token, "revoked"), actor=actor)
     return read(conn, token_id)
+
+
+def revoke_all(conn: Connection, owner: Account, *, actor: str) -> int:
+    """Revoke all tokens of an account that are still good; returns how many."""
+    rows = conn.execute(_tokens().where(_T.account_id == owner.id, _alive()).order_by(_T.id)).all()
+    found = [_token_of(row) for row in rows]
+    if found:
+        ids = [token.id for token in found]
+        conn.execute(update(access_token).where(_T.id.in_(ids)).values(revoked_at=now()))
+        append_all(conn, [Entry(_changed(token, "revoked"), actor) for token in found])
+    return len(found)
+
+
+def count_alive(conn: Connection, account_id: int) -> int:
+    """How many tokens of an account are neither expired nor revoked, whether or not it may in."""
+    of_account = and_(_T.account_id == account_id, _alive())
+    return conn.scalar(select(func.count()).select_from(access_token).where(of_account)) or 0
 
 
 def find_caller(conn: Connection, secret: str, limits: AccountLimits) -> tuple[Caller, bool] | None:

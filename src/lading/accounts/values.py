@@ -141,10 +141,14 @@ class TokenPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneTimePassword:
-    """An account with a password that is shown once and must be changed at the first sign-in."""
+    """An account with a password that is shown once and must be changed at the first sign-in.
+
+    `tokens_revoked` counts the tokens that were revoked when it replaced another.
+    """
 
     account: Account
     password: str = field(repr=False)
+    tokens_revoked: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

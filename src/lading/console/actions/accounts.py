@@ -43,7 +43,7 @@ def set_enabled(console: Console, caller: Caller, name: str, *, enabled: bool) -
 
 
 def reset_password(console: Console, caller: Caller, name: str) -> OneTimePassword:
-    """Give an account a one-time password; its sessions end."""
+    """Give an account a one-time password; its sessions end and its tokens are revoked."""
     caller.require(Permission.ADMINISTER)
     return console.accounts.reset_password(name, actor=caller.actor)
 

@@ -53,6 +53,7 @@ class NewPassword:
 
     account: Account
     password: str | None
+    tokens_revoked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +178,7 @@ def change_user(
 
 @creates(
     "/users/{name:str}/password",
-    "Give an account a one-time password; its sessions end",
+    "Give an account a one-time password; its sessions end, its tokens are revoked",
     tag="users",
     permission=ADMIN,
     opt={SECRET: True},
@@ -254,7 +255,11 @@ def end_token(
 
 
 def _told(made: OneTimePassword, *, dry_run: bool) -> Done[NewPassword]:
-    told = NewPassword(account=made.account, password=None if dry_run else made.password)
+    told = NewPassword(
+        account=made.account,
+        password=None if dry_run else made.password,
+        tokens_revoked=made.tokens_revoked,
+    )
     return Done(dry_run=dry_run, result=told)
 
 

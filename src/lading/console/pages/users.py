@@ -230,6 +230,7 @@ def _one(
         made=made,
         sessions=console.accounts.list_sessions(account.id),
         tokens=console.accounts.list_tokens(account.id).tokens,
+        tokens_alive=console.accounts.count_tokens(account.id),
         lately=read_audit_of(console, f"user:{account.name}"),
         role_words=ROLE_WORDS,
         role_meanings=ROLE_MEANINGS,
