@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from lading.accounts.values import Role
-from lading.console.security.rules import client_address, page_after_signing_in, role_of
+from lading.console.security.rules import client_address, is_host_of, page_after_signing_in, role_of
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")]
 
@@ -37,6 +37,24 @@ def test_an_address_is_believed_as_far_as_the_proxies_are(
 @pytest.mark.parametrize("path", ["/", "/jobs?state=failed&q=%2F#e1", "/signs", "/library/assets"])
 def test_pages_of_ours_can_be_come_back_to(path: str) -> None:
     assert page_after_signing_in(path) == path
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("lading.example", True),
+        ("lading.example:8740", False),
+        ("a.lan", True),
+        ("a.b.lan", True),
+        (".lan", False),
+        ("lan", False),
+        ("evil-lan", False),
+        ("a.lan.evil.example", False),
+        ("", False),
+    ],
+)
+def test_a_host_is_known_by_its_whole_name(host: str, known: bool) -> None:
+    assert is_host_of(host, {"lading.example", "*.lan"}) is known
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,21 @@ def test_a_form_in_parts_is_refused_before_anybody_reads_it(console: Served) -> 
     assert "form_in_parts" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/jobs", "/health", "/static/x/console.css", "/live"])
+def test_a_host_name_that_is_not_ours_is_told_what_to_set(console: Served, path: str) -> None:
+    for accept, media_type in (
+        ("text/html", "text/html"),
+        ("application/json", "application/problem+json"),
+    ):
+        answer = httpx.get(
+            f"{console.origin}{path}", headers={"host": "evil.example", "accept": accept}
+        )
+        assert answer.status_code == 400
+        assert answer.headers["content-type"].startswith(media_type)
+        for words in ("host_unknown", "evil.example", "public_url", "allowed_hosts"):
+            assert words in answer.text
+
+
 @pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "0001-01-01", "9999-12-31T23:59-10:00"])
 def test_an_instant_at_the_end_of_the_calendar_is_none(text: str) -> None:
     assert parse_instant(text) is None

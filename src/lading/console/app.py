@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response, Router, get
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
@@ -46,6 +45,7 @@ from lading.console.security import headers
 from lading.console.security.entrance import Entrance
 from lading.console.security.errors import NotSignedIn
 from lading.console.security.guards import requires
+from lading.console.security.hosts import KnownHosts
 from lading.console.static_files import StaticFiles
 from lading.console.status import StatusReader
 from lading.db.counting import Count
@@ -107,9 +107,12 @@ def build_app(console: Console, *, host: str, port: int) -> Litestar:
             "console": Provide(lambda: console, sync_to_thread=False, use_cache=True),
             "caller": Provide(_caller, sync_to_thread=False),
         },
-        middleware=[*security.middleware(entrance), Once(console.accounts)],
+        middleware=[
+            KnownHosts(_host_names(console, host, port)),
+            *security.middleware(entrance),
+            Once(console.accounts),
+        ],
         exception_handlers=Failures(console.renderer).handlers(),
-        allowed_hosts=AllowedHostsConfig(allowed_hosts=_host_names(console, host, port)),
         request_max_body_size=BODY_BYTES_MAX,
         on_shutdown=[streams.close],
         openapi_config=_openapi(),

@@ -37,6 +37,16 @@ class BodyTooLarge(RequestError):
     next_step = "Send less at once."
 
 
+class HostUnknown(RequestError):
+    """A request names a host that this console does not go by; a page of another site may lie."""
+
+    code = "host_unknown"
+    next_step = (
+        "Open the console by a name it has; or name this one in [console] public_url or"
+        " allowed_hosts, let a proxy pass Host on as it came, and start the console again."
+    )
+
+
 class FormInParts(RequestError):
     """A form was sent as `multipart/form-data`, which only uploads need; nothing is uploaded."""
 

@@ -64,6 +64,15 @@ def own_origins(host: str | None, public_url: str | None) -> frozenset[str]:
     return frozenset(origins)
 
 
+def is_host_of(host: str, names: Collection[str]) -> bool:
+    """Whether a request's `Host` is one of `names`, or below one that begins with `*.`."""
+    return host in names or any(
+        host.endswith(name[1:]) and len(host) >= len(name)
+        for name in names
+        if name.startswith("*.")
+    )
+
+
 def client_address(
     peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]
 ) -> str | None:
