@@ -37,6 +37,7 @@ from lading.ledger.states import (
     BatchState,
     Outcome,
 )
+from lading.mail import MailError
 from lading.operations.states import (
     FINAL_OPERATION_STATES,
     OPERATION_TRANSITIONS,
@@ -51,6 +52,7 @@ FAULTS: Final[Sequence[tuple[type[LadingError], str]]] = (
     (SourceError, "the source's"),
     (StoreError, "the store's"),
     (RequestError, "the request's"),
+    (MailError, "the mail server's"),
     (InternalError, "ours"),
 )
 State = TypeVar("State", bound=StrEnum)

@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from lading.cli import main
+from lading.settings.archive_environment import DOCUMENTED
 
 PROGRAM = Path(sys.executable).with_name("lading")
 WAIT_S = 60
@@ -104,7 +105,8 @@ class Program:
 
     def environment(self) -> Mapping[str, str]:
         """Ours, without what would point the program at another installation."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LADING_", "AWS_"))}
+        other = ("LADING_", *DOCUMENTED)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(other)}
         home = str(self.folder / "home")
         # A worker in this process must not slow all later tests down.
         fixed = {"LADING_WORKER__NICE": "0", "LADING_WORKER__IONICE": "none"}

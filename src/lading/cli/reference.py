@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from lading.cli.failures import EXIT_STATUSES
 from lading.cli.main import SECTIONS, lading
+from lading.settings.archive_environment import MEANINGS
 from lading.settings.model import Settings
 
 NOTE: Final = "<!-- Written by tools/generate_docs.py (`make docs`); do not edit. -->\n"
@@ -45,7 +46,8 @@ def cli_page() -> str:
 
 def settings_page() -> str:
     """The text of `docs/settings.md`."""
-    parts = ["# Settings\n", NOTE, _SETTINGS_HEAD]
+    names = ((", ".join(f"`{name}`" for name in group), text) for group, text in MEANINGS.items())
+    parts = ["# Settings\n", NOTE, _SETTINGS_HEAD, _table(("variable", "meaning"), names)]
     plain = {n: f for n, f in Settings.model_fields.items() if _section_of(f) is None}
     parts += ["## At the top of the file\n", _settings_table(plain)]
     for name, field in Settings.model_fields.items():
@@ -89,14 +91,35 @@ Each setting can be given, or overridden, by a variable: `LADING_`, then its pla
 between the parts, in capitals: `LADING_DATABASE__URL`, `LADING_SOURCES__NODE2__ROOT`. Keep secrets
 there. A misspelt setting is refused, in the file and in a variable whose name has `__` in it.
 
+A file `.env` beside the settings file, or in the working folder when there is none, is a part of
+the environment: `NAME=value` on each line, `#` before a comment, quotes around a value with blanks,
+nothing filled in. Real variables come before it. `LADING_CONFIG` cannot be given there.
+
 Relative paths are relative to the file, or to the working folder for a variable. Passwords, keys
 and tokens are never shown.
+
+Of two values the one further up counts:
+
+1. `LADING_*`,
+2. `ACH_DRY_RUN` and `ACH_SAFE_RUN`,
+3. the settings file,
+4. the other names of the next section,
+5. the default.
+
+## An archive by the names of its environment
+
+An archive needs no settings file: `BUCKET_NAME` alone makes a source named `archive`, and without
+a file the data folder is then `lading-data` in the working folder. Where the settings file has
+sources of kind `archive`, the names complete what these do not say, and none is made.
+A name without a value counts as not given, but for `ACH_*`, where it is refused.
 """
 
 _SOURCES_NOTE: Final = """\
 Keys besides `kind` are those of the kind. A `handover` source has `root` (the folder that has
 `sync/` in it), `keep` (`copy` stores the bytes, `in_place` leaves them where they are and refers
-to them), and `manifest_bytes_max` (a larger manifest is refused).
+to them), and `manifest_bytes_max` (a larger manifest is refused). An `archive` source has `bucket`,
+`endpoint`, `region`, `access_key`, `secret_key`, `session_token`, `allow_http`, `dry_run` and
+`safe_run`, each also by a name of the environment above, and others of its own.
 """
 
 

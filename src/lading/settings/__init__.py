@@ -3,6 +3,7 @@
 from lading.settings.console import ConsoleSettings, OidcSettings
 from lading.settings.errors import SettingsInvalid, SettingsMissing, SettingsUnreadable
 from lading.settings.load import ENVIRONMENT_PREFIX, find_settings_file, load_settings
+from lading.settings.mail import MailSettings
 from lading.settings.model import (
     DatabaseSettings,
     LogSettings,
@@ -19,6 +20,7 @@ __all__ = [
     "ConsoleSettings",
     "DatabaseSettings",
     "LogSettings",
+    "MailSettings",
     "OidcSettings",
     "ScanSettings",
     "Settings",

@@ -1,12 +1,15 @@
 """Finds the settings file, lays the environment over it, and makes `Settings` of both.
 
-Order, the later wins: defaults, the file, the environment (`LADING_DATABASE__URL`). Relative
-paths are relative to what names them: the file's folder, or the working folder for a variable.
+Order, the later wins: defaults, the documented names of an archive (`BUCKET_NAME`), the file,
+`ACH_*`, the environment (`LADING_DATABASE__URL`); a file `.env` is a part of the environment.
+Relative paths are relative to what names them: the file's folder, or the working folder for a
+variable.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import os
 import tomllib
@@ -18,45 +21,53 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lading.base.errors import printable
+from lading.settings.archive_environment import BUCKET, Place, documented_settings
+from lading.settings.dotenv_file import with_dotenv
 from lading.settings.errors import SettingsInvalid, SettingsMissing, SettingsUnreadable
 from lading.settings.model import FOLDER, SQLITE, Settings, address_of, default_values
-from lading.settings.show import is_secret, masked_url
+from lading.settings.show import masked
 
 ENVIRONMENT_PREFIX: Final = "LADING_"
 CONFIG_VARIABLE: Final = "LADING_CONFIG"
 FILE_NAME: Final = "lading.toml"
+DATA_FOLDER: Final = "lading-data"
 FILE_BYTES_MAX: Final = 1_000_000
 _FILE: Final = "file:"
-# The later of two for one setting wins.
-_BUCKET_VARIABLES: Final = (
-    ("endpoint", "AWS_ENDPOINT_URL"),
-    ("region", "AWS_DEFAULT_REGION"),
-    ("region", "AWS_REGION"),
-    ("access_key", "AWS_ACCESS_KEY_ID"),
-    ("secret_key", "AWS_SECRET_ACCESS_KEY"),
-    ("session_token", "AWS_SESSION_TOKEN"),
-)
+_IN_FILE: Final = "file"
 
 
 def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this installation.
 
     `path` is the file to read; without it the file is looked for, and there need not be one.
+    A file `.env` beside the settings file, or in the working folder when there is none, gives
+    the variables that `environ` does not have.
     Raises `SettingsMissing`, `SettingsUnreadable`, and `SettingsInvalid` with every problem.
     """
     environ = os.environ if environ is None else environ
     file = find_settings_file(path, environ=environ)
-    from_file = _anchored(_read(file), os.path.dirname(file)) if file else {}
+    folder = os.path.dirname(file) if file else os.getcwd()
+    environ = with_dotenv(folder, environ)
+    from_file = _anchored(_read(file), folder) if file else {}
     from_environment = _anchored(read_environment(environ), os.getcwd())
-    given = _merged(_merged(_bucket_defaults(environ), from_file), from_environment)
+    documented = documented_settings(environ, _merged(from_file, from_environment))
+    layers = (documented.below.values, from_file, documented.above.values, from_environment)
+    given = functools.reduce(_merged, layers)
     data_dir = given.get("data_dir")
     if not isinstance(data_dir, str):
         data_dir = default_data_dir(file, environ)
+    origins = (
+        documented.below.origins
+        | dict.fromkeys(_places(from_file), _IN_FILE)
+        | documented.above.origins
+        | {place: variable_of(place) for place in _places(from_environment)}
+    )
     try:
-        return Settings.model_validate(_merged(default_values(data_dir), given))
+        settings = Settings.model_validate(_merged(default_values(data_dir), given))
     except ValidationError as error:
-        problems = [_sentence(detail, file, from_environment) for detail in error.errors()]
+        problems = [_sentence(detail, file, from_environment, origins) for detail in error.errors()]
         raise SettingsInvalid(problems, subject=file or "environment") from None
+    return settings.with_origins(origins)
 
 
 def find_settings_file(
@@ -84,7 +95,10 @@ def find_settings_file(
 def default_data_dir(file: str | None, environ: Mapping[str, str]) -> str:
     """Where the data folder is when nothing says so."""
     if file:
-        return os.path.join(os.path.dirname(file), "lading-data")
+        return os.path.join(os.path.dirname(file), DATA_FOLDER)
+    if environ.get(BUCKET):
+        # An archive that the environment alone describes stays together, as one with a file does.
+        return os.path.abspath(DATA_FOLDER)
     home = os.path.expanduser("~")
     user_folder = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
     return os.path.join(user_folder, "lading")
@@ -115,14 +129,9 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _bucket_defaults(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What the usual variables of S3 clients say; the settings of the store come before them."""
-    values = {
-        setting: environ[variable]
-        for setting, variable in _BUCKET_VARIABLES
-        if environ.get(variable)
-    }
-    return {"store": values} if values else {}
+def variable_of(place: Place) -> str:
+    """The variable that gives the setting at `place`."""
+    return f"{ENVIRONMENT_PREFIX}{'__'.join(place).upper()}"
 
 
 def _parsed(text: str) -> object:
@@ -194,12 +203,28 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _sentence(detail: ErrorDetails, file: str | None, environment: Mapping[str, Any]) -> str:
+def _places(values: Mapping[str, Any], above: Place = ()) -> Iterator[Place]:
+    """Where each value stands; lists are values, tables are not."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _places(value, (*above, key))
+        else:
+            yield (*above, key)
+
+
+def _sentence(
+    detail: ErrorDetails,
+    file: str | None,
+    environment: Mapping[str, Any],
+    origins: Mapping[Place, str],
+) -> str:
     """One problem: where it stands, what was expected, what was found."""
     place = tuple(str(part) for part in detail["loc"])
     key = ".".join(place)
     if _lookup(environment, place) is not _ABSENT:
-        where = f"{ENVIRONMENT_PREFIX}{'__'.join(place).upper()}"
+        where = variable_of(place)
+    elif origins.get(place, _IN_FILE) != _IN_FILE:
+        where = origins[place]
     else:
         where = f"{key} in {file}" if file else key
     if detail["type"] == "extra_forbidden":
@@ -209,11 +234,11 @@ def _sentence(detail: ErrorDetails, file: str | None, environment: Mapping[str, 
         return f"{where}: there is no such setting; {hint}"
     if detail["type"] == "missing":
         return f"{where}: this setting is needed"
+    # A table is what a rule about several of its keys found; its secrets are not told either.
+    shown = printable(str(masked(detail["input"], key=place[-1])), length_max=100)
     if detail["type"] in {"dict_type", "model_type"}:
-        return f"{where}: expected a table, found {printable(str(detail['input']))!r}"
+        return f"{where}: expected a table, found {shown!r}"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    found = detail["input"]
-    shown = "***" if is_secret(place[-1]) else printable(masked_url(str(found)), length_max=100)
     return f"{where}: expected {expected}, found {shown!r}"
 
 

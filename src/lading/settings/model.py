@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     field_validator,
@@ -25,7 +26,9 @@ from sqlalchemy.exc import ArgumentError
 
 from lading.jobs.settings import HEARTBEATS_PER_STALE, WorkerSettings
 from lading.settings.console import ConsoleSettings
+from lading.settings.mail import MailSettings
 from lading.settings.section import SECONDS_MAX, Section
+from lading.settings.show import unwrapped, wrapped
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 SQLITE: Final = "sqlite:///"
@@ -154,10 +157,15 @@ class SourceSettings(BaseModel):
         min_length=1, description="What kind of source it is: `handover`, or one of a plug-in."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_do_not_show(cls, given: object) -> object:
+        return wrapped(given) if isinstance(given, Mapping) else given
+
     @property
     def options(self) -> Mapping[str, Any]:
-        """The keys other than `kind`, for the source's own `build`."""
-        return dict(self.model_extra or {})
+        """The keys other than `kind`, for the source's own `build`; secrets in clear."""
+        return {key: unwrapped(value) for key, value in (self.model_extra or {}).items()}
 
 
 class WorkerProcessSettings(Section):
@@ -297,7 +305,9 @@ class Settings(Section):
     scan: ScanSettings = Field(default_factory=ScanSettings)
     operations: OperationSettings = Field(default_factory=OperationSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    _origins: Mapping[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
     @field_validator("sources")
     @classmethod
@@ -308,6 +318,16 @@ class Settings(Section):
                     f"a source is named with lower-case letters, digits, - and _, not {name!r}"
                 )
         return sources
+
+    @property
+    def origins(self) -> Mapping[tuple[str, ...], str]:
+        """Where each setting was given, by its place: `file`, or the name of a variable."""
+        return self._origins
+
+    def with_origins(self, origins: Mapping[tuple[str, ...], str]) -> Self:
+        """The same settings, which know where they were given."""
+        self._origins = dict(origins)
+        return self
 
 
 def default_values(data_dir: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from lading.settings import Settings, masked
-from lading.settings.load import ENVIRONMENT_PREFIX, read_environment
+
+Origins = Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,9 @@ class SettingsSection:
     lines: Sequence[SettingLine]
 
 
-def read_settings(
-    settings: Settings, *, environ: Mapping[str, str] | None = None
-) -> list[SettingsSection]:
+def read_settings(settings: Settings) -> list[SettingsSection]:
     """All settings of an installation, by section; secrets are shown as ***."""
-    given = read_environment(os.environ if environ is None else environ)
+    given = settings.origins
     shown: Mapping[str, Any] = masked(settings)
     whole = SettingsSection(
         "general",
@@ -60,7 +58,7 @@ def read_settings(
                         key,
                         _text(value),
                         "",
-                        _origin(given, ("sources", source), key, given_somewhere=True),
+                        _origin(given, "sources", source, key),
                     )
                     for key, value in shown["sources"][source].items()
                 ],
@@ -70,7 +68,7 @@ def read_settings(
 
 
 def _lines(
-    part: BaseModel, shown: Mapping[str, Any], given: Mapping[str, Any], *path: str
+    part: BaseModel, shown: Mapping[str, Any], given: Origins, *path: str
 ) -> Iterator[SettingLine]:
     for name in type(part).model_fields:
         value = getattr(part, name)
@@ -82,27 +80,16 @@ def _lines(
 
 
 def _line(
-    part: BaseModel, name: str, value: object, given: Mapping[str, Any], path: Sequence[str]
+    part: BaseModel, name: str, value: object, given: Origins, path: Sequence[str]
 ) -> SettingLine:
     field = type(part).model_fields[name]
-    explicit = name in part.model_fields_set
-    return SettingLine(
-        name,
-        _text(value),
-        field.description or "",
-        _origin(given, path, name, given_somewhere=explicit),
-    )
+    return SettingLine(name, _text(value), field.description or "", _origin(given, *path, name))
 
 
-def _origin(
-    given: Mapping[str, Any], path: Sequence[str], name: str, *, given_somewhere: bool
-) -> str:
-    place: Any = given
-    for key in (*path, name):
-        place = place.get(key) if isinstance(place, Mapping) else None
-    if place is not None:
-        return ENVIRONMENT_PREFIX + "__".join((*path, name)).upper()
-    return "file" if given_somewhere else "default"
+def _origin(given: Origins, *place: str) -> str:
+    """Where a setting was given; a table that a source has counts by what is in it."""
+    inner = (origin for below, origin in given.items() if below[: len(place)] == place)
+    return given.get(place) or next(inner, "default")
 
 
 def _meaning(part: BaseModel) -> str:
