@@ -7,7 +7,7 @@ what is no longer named is marked, not removed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -54,6 +54,7 @@ __all__ = [
     "known_members",
     "preview_assets",
     "save_asset",
+    "save_assets",
 ]
 
 FILES_PER_COMPARISON: Final = 20_000
@@ -96,6 +97,51 @@ def save_asset(
             set_cover(conn, ASSET_OWNER, known.row.id, cover, at=at, replaces=replaces)
     resolve_covers(conn, _cover_hashes_touched(facts, found, cover))
     return Saved(known.row.id, Outcome.CREATED if created else found.outcome)
+
+
+def save_assets(
+    conn: Connection,
+    saves: Sequence[tuple[AssetFacts, Sequence[FileFacts]]],
+    *,
+    batch_id: int | None = None,
+) -> list[Outcome]:
+    """`save_asset` for many assets without documents, in the order given.
+
+    New ones take a handful of statements together; those that are there already are saved one by
+    one. Fails as a whole when another transaction creates one of them at the same moment.
+    """
+    known = load_assets(conn, [facts.content_hash for facts, _ in saves], lock=True)
+    new = {f.content_hash: (f, files) for f, files in saves if f.content_hash not in known}
+    for facts, files in new.values():
+        check_asset(AssetProposal(facts=facts, files=files))
+    if new:
+        at = moment(conn)
+        stamps = {"batch_id": batch_id, "created_at": at, "updated_at": at}
+        bulk_insert(conn, asset, ({**_columns(facts), **stamps} for facts, _ in new.values()))
+        ids = _ids_of(conn, list(new))
+        _insert_files(
+            conn,
+            ((ids[digest], file) for digest, (_, files) in new.items() for file in files),
+            at,
+        )
+        resolve_covers(conn, new)
+    outcomes = []
+    for facts, files in saves:
+        if new.pop(facts.content_hash, None) is not None:
+            outcomes.append(Outcome.CREATED)
+        else:
+            outcomes.append(save_asset(conn, facts, files, batch_id=batch_id).outcome)
+    return outcomes
+
+
+def _ids_of(conn: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    return {
+        row.content_hash: row.id
+        for chunk in chunked(hashes)
+        for row in conn.execute(
+            select(asset.c.id, asset.c.content_hash).where(asset.c.content_hash.in_(chunk))
+        )
+    }
 
 
 def preview_assets(conn: Connection, proposals: Sequence[AssetProposal]) -> list[Outcome]:
@@ -210,22 +256,7 @@ def _update_facts(
 
 
 def _write_files(conn: Connection, asset_id: int, found: AssetDifferences, at: datetime) -> None:
-    if found.files_added:
-        bulk_insert(
-            conn,
-            asset_file,
-            (
-                {
-                    "asset_id": asset_id,
-                    "path_sha256": hashlib.sha256(file.path.encode()).hexdigest(),
-                    **asdict(file),
-                    "role": str(file.role),
-                    "created_at": at,
-                    "updated_at": at,
-                }
-                for file in found.files_added
-            ),
-        )
+    _insert_files(conn, ((asset_id, file) for file in found.files_added), at)
     if found.files_changed:
         changing = tuple(field.name for field in fields(FileFacts) if field.name != "path")
         statement = (
@@ -250,6 +281,25 @@ def _write_files(conn: Connection, asset_id: int, found: AssetDifferences, at: d
             .where(asset_file.c.id.in_(chunk))
             .values(deleted_at=at, updated_at=at)
         )
+
+
+def _insert_files(conn: Connection, files: Iterable[tuple[int, FileFacts]], at: datetime) -> None:
+    """Insert new files, each with the id of its asset."""
+    bulk_insert(
+        conn,
+        asset_file,
+        (
+            {
+                "asset_id": asset_id,
+                "path_sha256": hashlib.sha256(file.path.encode()).hexdigest(),
+                **asdict(file),
+                "role": str(file.role),
+                "created_at": at,
+                "updated_at": at,
+            }
+            for asset_id, file in files
+        ),
+    )
 
 
 def _write_documents(
