@@ -315,6 +315,11 @@ def test_a_bare_line_named_for_the_report_is_about_the_report() -> None:
     assert about(None, *files, sidecar="BRD/VO-BRD-14387_qc.md5").key == files[1]
 
 
+def test_a_bare_line_is_not_about_another_checksum() -> None:
+    files = ("BRD/VO-BRD-14387.mp4", "BRD/old/VO-BRD-14387_qc.md5")
+    assert about(None, *files, sidecar="BRD/VO-BRD-14387_qc.md5").key == files[0]
+
+
 def test_a_bare_line_named_by_the_code_alone_is_not_about_another_sidecar() -> None:
     files = ("BRD/VO-BRD-14387_web.mp4", "BRD/VO-BRD-14387.json")
     assert about(None, *files).key == "BRD/VO-BRD-14387_web.mp4"

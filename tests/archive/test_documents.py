@@ -197,6 +197,7 @@ def checked(body: bytes, *, edge: int = 1024) -> Fault | None:
         report().replace(b"\nstartxref\n20\n", b"\r\nstartxref\r\n20\r\n"),
         b"%PDF-1.7\n1 0 obj\nstartxref\n0\n%%EOF\n" + report(),
         b"%PDF-1.4\n startxref 9\n%%EOF",
+        b"%PDF-1.4\nstartxref\n0\n%%EOF\n0 obj\nstartxref\n9\n%%EOF\n",
     ],
 )
 def test_a_whole_pdf_passes(body: bytes) -> None:

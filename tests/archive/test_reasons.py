@@ -13,6 +13,7 @@ from lading.sources.archive.checksums import (
     parse_checksums,
 )
 from lading.sources.archive.documents import check_pdf, parse_metadata
+from lading.sources.archive.master_reasons import MASTER_REASONS
 from lading.sources.archive.reasons import (
     CONTENT_REASONS,
     FILE_REASONS,
@@ -74,6 +75,11 @@ def test_each_reason_of_the_pure_rules_is_given_for_something(code: str) -> None
 
 def test_every_fault_of_the_pure_rules_has_a_reason() -> None:
     assert set(GIVEN) <= set(REASONS)
+
+
+def test_every_reason_belongs_to_a_key_its_files_their_content_an_object_or_the_master() -> None:
+    groups = [KEY_REASONS, FILE_REASONS, CONTENT_REASONS, OBJECT_REASONS, MASTER_REASONS]
+    assert sorted(REASONS) == sorted(code for group in groups for code in group)
 
 
 def test_what_happens_to_an_object_has_a_reason() -> None:

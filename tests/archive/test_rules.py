@@ -99,6 +99,13 @@ def test_an_extension_that_is_not_configured_is_left_out() -> None:
     assert stage("BRD/VO-BRD-14387.mp4", without_pdf) is KeyStage.ACCEPTED
 
 
+def test_no_other_letter_passes_for_one_of_an_extension() -> None:
+    rules = KeyRules(extensions={"mkv": FileKind.STREAMING})
+    assert stage("BRD/VO-BRD-14387.MKV", rules) is KeyStage.ACCEPTED
+    kelvin = "BRD/VO-BRD-14387.m\u212av"  # its lower case is k
+    assert stage(kelvin, rules) is KeyStage.EXTENSION
+
+
 def test_a_very_long_extension_is_cut() -> None:
     value = judge_key("BRD/a." + "x" * 1000, RULES).rule_value
     assert value is not None
@@ -308,7 +315,7 @@ def test_any_text_gets_a_verdict_that_is_fit_to_be_shown(key: str) -> None:
     assert (verdict.stage is KeyStage.ACCEPTED) == (
         verdict.fault is None and verdict.rule_value is None
     )
-    shown = [verdict.rule_value, verdict.fault and verdict.fault.found]
+    shown = [verdict.rule_value, verdict.fault.found if verdict.fault else None]
     assert all(text is None or (text.isprintable() and len(text) <= 121) for text in shown)
 
 

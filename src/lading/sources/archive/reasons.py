@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lading.base.reasons import Reason, reason_table
+from lading.sources.archive.master_reasons import MASTER_REASONS
 
 _RENAME: Final = "Ask the archive to rename the object, then scan."
 _REPLACE: Final = "Ask the archive to upload the file again, then scan."
@@ -118,6 +119,7 @@ REASONS: Final = reason_table(
         *FILE_REASONS.values(),
         *CONTENT_REASONS.values(),
         *OBJECT_REASONS.values(),
+        *MASTER_REASONS.values(),
     ]
 )
 """All of them by code."""

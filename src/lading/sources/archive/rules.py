@@ -243,8 +243,7 @@ def _judge_streaming(code: str, copies: Sequence[ArchiveFile]) -> Fault | None:
 def _judge_required(
     code: str, files: Sequence[ArchiveFile], required: frozenset[FileKind]
 ) -> Fault | None:
-    """Streaming copies are judged for themselves, also when they are required by name."""
-    here = {file.kind for file in files} | {FileKind.STREAMING}
+    here = {file.kind for file in files}
     missing = [kind for kind in FileKind if kind in required and kind not in here]
     if not missing:
         return None
