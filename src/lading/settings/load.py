@@ -181,6 +181,9 @@ def _anchored(values: dict[str, Any], folder: str) -> dict[str, Any]:
             if path and not path.startswith(":memory:") and not {"?", "#"} & set(path):
                 there = str(anchor(unquote(path)))
                 anchored[section] = {**table, "url": address_of(scheme, there)}
+    log = values.get("log")
+    if isinstance(log, dict) and "file" in log:
+        anchored["log"] = {**log, "file": anchor(log["file"])}
     sources = values.get("sources")
     if isinstance(sources, dict):
         anchored["sources"] = {

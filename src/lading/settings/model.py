@@ -272,13 +272,17 @@ class OperationSettings(Section):
 
 
 class LogSettings(Section):
-    """What long-running commands log to standard error."""
+    """What long-running commands log to standard error, and to a file if one is given."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least serious level that is logged."
     )
     format: Literal["auto", "text", "json"] = Field(
         default="auto", description="`auto` is text on a terminal and JSON lines elsewhere."
+    )
+    file: Path | None = Field(
+        default=None,
+        description="File that gets all of it too, as JSON lines; it may be moved away any time.",
     )
 
     @field_validator("level", "format", mode="before")
