@@ -246,7 +246,7 @@ def _pass(
         batch,
         state=state.value,
         reason=reason,
-        detail=as_json(opened.detail if isinstance(opened, DescribedBatch) else {}),
+        detail=as_json(_detail(opened, tally)),
         type=opened.type,
         action=opened.action,
         manifest_sha256=opened.manifest_sha256,
@@ -272,6 +272,12 @@ def _pass(
     return PreflightReport(
         batch.id, batch.batch_key, state, decisions, tally.items, tally.bytes, tally.digest, reason
     )
+
+
+def _detail(opened: OpenBatch, tally: _Tally) -> dict[str, Any]:
+    """What the batch says of itself, and how many items were held already and not written down."""
+    detail = dict(opened.detail) if isinstance(opened, DescribedBatch) else {}
+    return detail | {"held": tally.held} if tally.held else detail
 
 
 def _refuse(conn: Connection, batch: Batch, refusal: BatchRefused, actor: str) -> PreflightReport:

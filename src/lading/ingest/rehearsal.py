@@ -61,6 +61,7 @@ class Rehearsal:
     update: int = 0
     unchanged: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    refused_by_phase: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
 
     @property
@@ -163,6 +164,7 @@ class _Rehearsing:
         self, item: Item, phase: str, code: str, sentence: str, detail: Mapping[str, Any]
     ) -> None:
         self.found.refused[code] += 1
+        self.found.refused_by_phase[phase] += 1
         if self.on_refused is not None:
             self.on_refused(RefusedItem(item.key, item.kind, phase, code, sentence, detail))
 

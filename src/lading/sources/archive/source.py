@@ -24,7 +24,6 @@ from lading.sources.archive.bucket_reasons import BUCKET_REASONS, LISTING_CHANGE
 from lading.sources.archive.decide import Decider
 from lading.sources.archive.importer import Importer
 from lading.sources.archive.inventory import Inventory, build_inventory
-from lading.sources.archive.master_reasons import MASTER_REASONS
 from lading.sources.archive.open_batch import ACTION, TYPE, ListedRun, PlannedRun, describe
 from lading.sources.archive.options import ArchiveOptions, parse_options
 from lading.sources.archive.reasons import REASONS
@@ -34,7 +33,7 @@ from lading.storage.port import ObjectMissing, StoreDenied
 KIND: Final = "archive"
 LISTING_GOOD_FOR_S: Final = 300.0
 """How long a listing may serve the preflight of the run it found."""
-ALL_REASONS: Final[Mapping[str, Reason]] = {**REASONS, **MASTER_REASONS, **BUCKET_REASONS}
+ALL_REASONS: Final[Mapping[str, Reason]] = {**REASONS, **BUCKET_REASONS}
 
 log = structlog.get_logger("lading.archive")
 
@@ -48,6 +47,8 @@ class ArchiveSource:
         self.name = name
         self.options = options
         self.bucket = Bucket(options.bucket, name=name)
+        self.listed_key = ""
+        """What the run is called that the last listing is; empty before the first."""
         self._within = ""
         self._kept: tuple[str, float, Inventory] | None = None
         self._keeping = threading.Lock()
@@ -70,7 +71,7 @@ class ArchiveSource:
         `StoreUnavailable`.
         """
         inventory, digest = self._list()
-        key = run_key(digest)
+        key = self.listed_key = run_key(digest)
         for other, fingerprint in known.items():
             if other != key:
                 yield Discovered(other, fingerprint)
