@@ -9,7 +9,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
 # The environment is all that the image gets; what installed it stays here.
 RUN python -m venv /opt/lading \
-    && /opt/lading/bin/python -m pip install -c constraints.txt '.[postgres]' \
+    && /opt/lading/bin/python -m pip install -c constraints.txt '.[postgres,archive]' \
     && /opt/lading/bin/python -m pip uninstall --yes pip
 
 FROM ${PYTHON}

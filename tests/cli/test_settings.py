@@ -272,6 +272,22 @@ def test_no_secret_comes_out_of_config_check_or_an_error(program: Program) -> No
     assert "LADING_DATABASE__URL" in wrong.stderr
 
 
+def test_config_check_names_the_file_of_variables_and_a_wrong_line_of_it(program: Program) -> None:
+    assert program.config is not None
+    file = program.config.parent / ".env"
+    assert program.json("config", "check")["environment_file"] is None
+    file.write_text("LADING_WORKER__SLOTS=4\n")
+    checked = program.json("config", "check")
+    assert checked["environment_file"] == str(file)
+    assert checked["settings"]["worker"]["slots"] == 4
+    assert f"variables: {file}" in program.run("config", "check").stdout
+    file.write_text("LADING_WORKER__SLOTS=4\nDB_PASSWORD: hunter2\n")
+    wrong = program.run("config", "check", "--json", status=2)
+    assert wrong.error["code"] == "settings_unreadable"
+    assert "line 2 is not a variable" in wrong.error["message"]
+    assert "hunter2" not in wrong.stdout + wrong.stderr
+
+
 def test_secrets_do_not_show_in_the_representation_of_settings(tmp_path: Path) -> None:
     file = write(tmp_path / "lading.toml", '[store]\nurl = "s3://b"\nsecret_key = "hunter2"\n')
     settings = load_settings(file, environ={})

@@ -121,7 +121,7 @@ def test_the_image_runs_the_program_without_rights_and_with_nothing_to_build_wit
     assert json.loads(last["CMD"]) == ["archive", "run"]
     build = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
     assert len(build) == 1
-    assert "pip install -c constraints.txt '.[postgres]'" in build[0]
+    assert "pip install -c constraints.txt '.[postgres,archive]'" in build[0]
     assert "pip uninstall" in build[0]
 
 
@@ -183,7 +183,7 @@ def test_the_example_is_an_installation_that_compose_can_start(example: Settings
     assert (options["dry_run"], options["safe_run"], options["allow_http"]) == (True, False, True)
     assert example.database.address == "postgresql://lading:change-me@postgres:5432/lading"
     assert {"s3", "postgres"} <= services().keys()
-    assert "--addr :9000" in services()["s3"]["command"][0]
+    assert "--addr :9000 " in services()["s3"]["command"][0]
 
 
 def test_every_name_in_the_example_is_one_that_counts(tmp_path: Path) -> None:

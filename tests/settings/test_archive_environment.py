@@ -12,6 +12,7 @@ from sqlalchemy import text
 from lading.db import open_database
 from lading.settings import Settings, SettingsInvalid, load_settings, masked
 from lading.settings.archive_environment import DOCUMENTED
+from lading.sources.archive.options import parse_options
 from lading.testing.servers_db import Backend, Server
 
 BUCKET = {"BUCKET_NAME": "digitised"}
@@ -103,12 +104,12 @@ def test_a_source_that_forbids_http_is_not_overruled_by_a_variable() -> None:
 
 
 def test_an_archive_of_the_file_is_completed_and_no_second_one_made() -> None:
-    file = '[sources.digi]\nkind = "archive"\nregion = "eu-south-1"\nleave_out = ["TEST/"]\n'
+    file = '[sources.digi]\nkind = "archive"\nregion = "eu-south-1"\nexcluded = ["TEST/"]\n'
     settings = load({**BUCKET, **ACCESS, "AWS_REGION": "there"}, file)
     assert list(settings.sources) == ["digi"]
     options = settings.sources["digi"].options
     assert (options["bucket"], options["region"]) == ("digitised", "eu-south-1")
-    assert options["leave_out"] == ["TEST/"]
+    assert options["excluded"] == ["TEST/"]
     assert options["secret_key"] == "the-secret-key"
 
 
@@ -321,6 +322,17 @@ def test_no_secret_of_the_environment_is_shown_anywhere() -> None:
     secrets = [*ACCESS.values(), DATABASE["DB_PASSWORD"], "p%40ss", "mail-secret"]
     assert [secret for secret in secrets if secret in shown] == []
     assert source.options["secret_key"] == ACCESS["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_the_archive_s_source_takes_what_the_names_say() -> None:
+    environ = {**BUCKET, **ACCESS, "AWS_REGION": "eu-south-1", "AWS_ENDPOINT_URL": "http://s3:9000"}
+    settings = load({**environ, "ACH_DRY_RUN": "yes", "ACH_SAFE_RUN": "no"})
+    options = parse_options("archive", settings.sources["archive"].options)
+    assert (options.dry_run, options.safe_run) == (True, False)
+    assert (options.bucket.bucket, options.bucket.region) == ("digitised", "eu-south-1")
+    assert (options.bucket.endpoint, options.bucket.allow_http) == ("http://s3:9000", True)
+    assert options.bucket.secret_key == ACCESS["AWS_SECRET_ACCESS_KEY"]
+    assert ACCESS["AWS_SECRET_ACCESS_KEY"] not in repr(options)
 
 
 def test_every_documented_name_counts() -> None:

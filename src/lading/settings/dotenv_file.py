@@ -25,8 +25,8 @@ def with_dotenv(folder: str, environ: Mapping[str, str]) -> dict[str, str]:
 
     Raises `SettingsUnreadable` for a file or a line of it that cannot be read.
     """
-    path = os.path.join(folder, NAME)
-    variables = read_dotenv(path) if os.path.isfile(path) else {}
+    path = find_dotenv_file(folder)
+    variables = read_dotenv(path) if path else {}
     if _SELF in variables and _SELF not in environ:
         raise SettingsUnreadable(
             f"{_SELF} cannot be given here, since this file is looked for beside the settings file",
@@ -34,6 +34,12 @@ def with_dotenv(folder: str, environ: Mapping[str, str]) -> dict[str, str]:
             next_step=f"Give {_SELF} in the environment itself, or use --config.",
         )
     return {**variables, **environ}
+
+
+def find_dotenv_file(folder: str) -> str | None:
+    """The file `.env` in `folder`, if there is one."""
+    path = os.path.join(folder, NAME)
+    return path if os.path.isfile(path) else None
 
 
 def read_dotenv(path: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None 
     """
     environ = os.environ if environ is None else environ
     file = find_settings_file(path, environ=environ)
-    folder = os.path.dirname(file) if file else os.getcwd()
+    folder = settings_folder(file)
     environ = with_dotenv(folder, environ)
     from_file = _anchored(_read(file), folder) if file else {}
     from_environment = _anchored(read_environment(environ), os.getcwd())
@@ -90,6 +90,11 @@ def find_settings_file(
         if os.path.isfile(candidate):
             return candidate
     return None
+
+
+def settings_folder(file: str | None) -> str:
+    """Where `.env` is looked for: beside the settings file, or in the working folder."""
+    return os.path.dirname(file) if file else os.getcwd()
 
 
 def default_data_dir(file: str | None, environ: Mapping[str, str]) -> str:

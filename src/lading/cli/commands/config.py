@@ -8,6 +8,8 @@ from lading.cli import output
 from lading.cli.checks import Finding, Level, check_installation
 from lading.cli.session import Session, with_session
 from lading.settings import find_settings_file, masked
+from lading.settings.dotenv_file import find_dotenv_file
+from lading.settings.load import settings_folder
 
 
 @click.group("config")
@@ -26,12 +28,14 @@ def check(session: Session) -> int:
     """
     file = find_settings_file(session.config)
     settings = session.load_settings()
+    environment_file = find_dotenv_file(settings_folder(file))
     findings = check_installation(settings)
     refusals = [finding for finding in findings if finding.level is Level.REFUSAL]
     if session.as_json:
         output.emit(
             {
                 "settings_file": file,
+                "environment_file": environment_file,
                 "settings": masked(settings),
                 "ok": not refusals,
                 "findings": findings,
@@ -39,6 +43,8 @@ def check(session: Session) -> int:
         )
     else:
         output.say(f"settings: {file or 'none found; defaults and environment only'}")
+        if environment_file:
+            output.say(f"variables: {environment_file}, where the environment has none")
         for finding in findings:
             _show(finding)
         warnings = sum(finding.level is Level.WARNING for finding in findings)
