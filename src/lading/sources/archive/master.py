@@ -23,11 +23,11 @@ from lading.sources.archive.formats import (
     container_of_extension,
 )
 from lading.sources.archive.mediainfo import is_mediainfo, read_mediainfo
-from lading.sources.archive.probed import Place, Probed, Span, mapping_of
+from lading.sources.archive.probed import TEXT_CHARS_MAX, Place, Probed, Span, mapping_of
 from lading.sources.archive.rules import CODE_LENGTH, CODE_PATTERN
 from lading.sources.archive.values import CodeKind, Fault, Faulty, MasterFacts
 
-WRAPPERS_MAX: Final = 5
+WRAPPERS_MAX: Final = 8
 """How many objects and lists may lie around what a tool wrote."""
 PROBES_MAX: Final = 16
 """How many descriptions of one master are held against each other."""
@@ -257,7 +257,7 @@ def _facts_of(
         mime=container.mime_of(has_video=has_video),
         mime_source=best.container_source,
         container=container.name,
-        tool=best.tool,
+        tool=printable(best.tool, length_max=TEXT_CHARS_MAX),
         file_name=file_name,
         size_bytes=next((p.size_bytes for p in ordered if p.size_bytes is not None), None),
         duration_s=None if duration is None else duration.seconds,
@@ -267,7 +267,7 @@ def _facts_of(
         audio_codec=next((s.codec for s in sounds if s.codec is not None), None),
         audio_channels=next((s.channels for s in sounds if s.channels is not None), None),
         sample_rate_hz=next((s.rate_hz for s in sounds if s.rate_hz is not None), None),
-        notes=tuple(dict.fromkeys([*own, *notes])),
+        notes=tuple(dict.fromkeys(printable(note) for note in [*own, *notes])),
     )
 
 

@@ -126,8 +126,10 @@ def _plain_fields(track: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unit_of_durations_s(place: Place) -> float:
     """Bare numbers are seconds in today's JSON, and milliseconds in the older dialects."""
-    names = {name.lower() for name in (*place.names, *place.node)}
-    return 1.0 if names.isdisjoint({"file", "tracks"}) else 0.001
+    if "tracks" in {name.lower() for name in place.node}:
+        return 0.001
+    names = [name.lower() for name in place.names if name.lower() in {"file", "media"}]
+    return 0.001 if names[-1:] == ["file"] else 1.0
 
 
 def _tool_of(objects: Sequence[Mapping[str, Any]]) -> str:
