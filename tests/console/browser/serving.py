@@ -8,16 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
+from sqlalchemy import Connection
 
+from lading.accounts import directory, sessions
 from lading.accounts.accounts import Accounts
-from lading.accounts.values import Role
+from lading.accounts.values import NewSession, Role
 from lading.base.stopping import StopReason, StopSignal
 from lading.bootstrap import Lading, open_lading
+from lading.console.security.entrance import Entrance
 from lading.console.server import listen, serve
 from lading.settings import Settings
 from lading.testing.console_data import (
@@ -46,16 +46,21 @@ class Served:
     def session_of(self, role: Role) -> str:
         """The secret of a session of the person of this role, opened when first asked for."""
         if role not in self._secrets:
-            person = PEOPLE[role]
-            opened = self.accounts.sign_in(
-                person.name, person.password, address=HOST, user_agent="tests"
-            )
-            self._secrets[role] = opened.secret
+            self._secrets[role] = self.accounts.db.run(lambda conn: self._opened(conn, role)).secret
         return self._secrets[role]
+
+    def _opened(self, conn: Connection, role: Role) -> NewSession:
+        # Passwords take long by intention, and what they open is tested elsewhere.
+        owner = directory.read(conn, PEOPLE[role].name)
+        limits = self.accounts.limits
+        return sessions.open_session(
+            conn, owner, via="password", address=HOST, user_agent="tests", limits=limits
+        )
 
     def cookies_of(self, role: Role) -> dict[str, str]:
         """What a browser sends that is signed in as this role."""
-        return {self._cookie: self.session_of(role)}
+        entrance = Entrance(self.accounts, self.lading.settings.console, render=str)
+        return {entrance.session_cookie: self.session_of(role)}
 
     def csrf_of(self, role: Role) -> str:
         """What forms of this role's session carry."""
@@ -63,33 +68,6 @@ class Served:
         assert caller is not None
         assert caller.csrf is not None
         return caller.csrf
-
-    @cached_property
-    def _cookie(self) -> str:
-        """The name of the cookie that a session is kept in, as signing in sets it."""
-        with httpx.Client(base_url=self.origin) as client:
-            fields = Fields()
-            fields.feed(client.get("/sign-in").text)
-            person = PEOPLE[Role.VIEWER]
-            given = fields.hidden | {"name": person.name, "password": person.password}
-            client.post("/sign-in", data=given, headers={"origin": self.origin})
-            for name, value in client.cookies.items():
-                if self.accounts.caller_of_session(value) is not None:
-                    return name
-        raise AssertionError("signing in sets no cookie with a session")
-
-
-class Fields(HTMLParser):
-    """What the forms of a page carry along, by name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hidden: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "input" and given.get("type") == "hidden":
-            self.hidden[given.get("name", "")] = given.get("value", "")
 
 
 @contextmanager
