@@ -214,7 +214,8 @@ def test_rates_that_were_rounded_for_reading_are_put_right(value: Any, rate_hz: 
 def test_text_is_made_printable_and_short() -> None:
     assert text_of("  a\x00b\nc\ud800 ") == "a b c"
     assert text_of("x" * 10_000) == "x" * 200
-    assert [text_of(odd) for odd in ("", " \x00", None, True, {}, [], math.nan)] == [None] * 7
+    no_text: list[Any] = ["", " \x00", None, True, {}, [], math.nan]
+    assert [text_of(odd) for odd in no_text] == [None] * 7
 
 
 def test_the_name_is_the_last_part_of_either_kind_of_path() -> None:
