@@ -248,10 +248,19 @@ class S3Faults:
         self.name = name
 
     @contextmanager
-    def translated(self, verb: str, key: str, source: _Counted | None = None) -> Iterator[None]:
-        """Errors of the client come out as ours; errors of the source of bytes as they are."""
+    def translated(
+        self,
+        verb: str,
+        key: str,
+        source: _Counted | None = None,
+        *,
+        let: tuple[type[Exception], ...] = (),
+    ) -> Iterator[None]:
+        """Errors of the client come out as ours; those of the source, and of `let`, as they are."""
         try:
             yield
+        except let:
+            raise
         except (BaseError, OSError, ValueError) as error:
             if source is not None and source.error is not None:
                 raise source.error from None

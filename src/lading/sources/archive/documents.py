@@ -46,11 +46,15 @@ def parse_metadata(
         raise _unreadable(key, "text in UTF-8", found) from None
     if not text.strip():
         raise _unreadable(key, "a JSON object", "nothing")
-    _measure(text, key, depth_max)
+    # What these could count at most is seen at a glance for all but large or odd documents.
+    opened = text.count("[") + text.count("{")
+    if opened > depth_max or opened + text.count(",") > VALUES_MAX:
+        _measure(text, key, depth_max)
     document = _parse(text, key)
     if not isinstance(document, dict):
         raise _unreadable(key, "a JSON object", _JSON_WORDS.get(type(document), "a number"))
-    _check_text(document, key)
+    if "\\u" in text:
+        _check_text(document, key)
     return document
 
 
