@@ -176,7 +176,7 @@ def _source_options(
         options = {option: given for option, given in options.items() if option not in _KEYS}
     options = {option: given for option, given in options.items() if option not in source}
     variable, endpoint = options.get("endpoint", ("", ""))
-    if str(endpoint).lower().startswith("http://") and "allow_http" not in source:
+    if str(endpoint).lower().startswith("http://"):
         # Whoever writes http:// into this variable has said that the network is theirs.
         options["allow_http"] = (variable, True)
     return options

@@ -60,7 +60,7 @@ def read_dotenv(path: str) -> dict[str, str]:
     for binding in parse_stream(io.StringIO(text)):
         if binding.key is None and not binding.error:
             continue
-        if binding.error or binding.key is None or binding.value is None or "\0" in binding.value:
+        if binding.key is None or binding.value is None or "\0" in binding.value:
             skipped = len(binding.original.string) - len(binding.original.string.lstrip())
             line = binding.original.line + binding.original.string[:skipped].count("\n")
             raise SettingsUnreadable(
