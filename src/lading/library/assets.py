@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -57,6 +57,7 @@ __all__ = [
     "save_assets",
 ]
 
+_FILE_FIELDS: Final = tuple(field.name for field in fields(FileFacts))
 FILES_PER_COMPARISON: Final = 20_000
 """How many proposed files are compared at a time, so that memory does not follow the batch."""
 
@@ -258,7 +259,7 @@ def _update_facts(
 def _write_files(conn: Connection, asset_id: int, found: AssetDifferences, at: datetime) -> None:
     _insert_files(conn, ((asset_id, file) for file in found.files_added), at)
     if found.files_changed:
-        changing = tuple(field.name for field in fields(FileFacts) if field.name != "path")
+        changing = tuple(name for name in _FILE_FIELDS if name != "path")
         statement = (
             update(asset_file)
             .where(asset_file.c.id == bindparam("row_id"))
@@ -292,7 +293,7 @@ def _insert_files(conn: Connection, files: Iterable[tuple[int, FileFacts]], at: 
             {
                 "asset_id": asset_id,
                 "path_sha256": hashlib.sha256(file.path.encode()).hexdigest(),
-                **asdict(file),
+                **{name: getattr(file, name) for name in _FILE_FIELDS},
                 "role": str(file.role),
                 "created_at": at,
                 "updated_at": at,
