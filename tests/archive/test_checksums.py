@@ -395,3 +395,15 @@ def test_an_etag_is_an_md5_only_if_it_is_spelled_as_one(
     etag: str | None, digest: str | None
 ) -> None:
     assert etag_md5(etag) == digest
+
+
+def test_a_bare_checksum_may_be_said_to_be_the_masters() -> None:
+    copy = ArchiveFile("BRD/VO-BRD-14387.mp4", FileKind.STREAMING, 9)
+    (bare,) = parse_checksums(b"d41d8cd98f00b204e9800998ecf8427e\n", "BRD/VO-BRD-14387.md5")
+    assert described(bare, "BRD/VO-BRD-14387.md5", [copy]).key == copy.key
+    about = described(bare, "BRD/VO-BRD-14387.md5", [copy], bare_is_master=True)
+    assert about.key is None
+    assert judge_described([about], "VO-BRD-14387", "BRD/VO-BRD-14387.md5") is None
+    # A sidecar that names its file in its own name leaves nothing to be said.
+    named = described(bare, "BRD/VO-BRD-14387.mp4.md5", [copy], bare_is_master=True)
+    assert named.key == copy.key

@@ -24,6 +24,8 @@ MASTER_EXTENSIONS: Final = frozenset(
 )
 """Extensions of files that stay outside of the bucket; a checksum of one cannot be compared."""
 
+_SOME_MASTER: Final = "mov"
+"""The extension of a master whose own nobody states."""
 _FILE_EXTENSIONS: Final = MASTER_EXTENSIONS | {"mp4", "mp3", "json", "pdf"}
 _DIGEST_LENGTH: Final = 32
 _OTHER_DIGESTS: Final = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
@@ -132,14 +134,21 @@ def _unreadable(key: str, found: str, expected: str = _EXPECTED) -> Faulty:
     return Faulty(Fault("md5_unreadable", expected, found, key))
 
 
-def described(line: ChecksumLine, sidecar_key: str, files: Sequence[ArchiveFile]) -> Described:
+def described(
+    line: ChecksumLine,
+    sidecar_key: str,
+    files: Sequence[ArchiveFile],
+    *,
+    bare_is_master: bool = False,
+) -> Described:
     """Which of the code's `files` a line of the sidecar is about.
 
     A named line is about the file of that name: exactly, else whatever the case, and rather in the
     sidecar's own folder. If there is none, it is about something outside of the bucket, `other`.
     A bare line in `X.mp4.md5` is about `X.mp4`; in `X.mov.md5` about that master. In `X.md5` it is
     about the streaming copy `X`, else, unless X is the code alone, about the one other file `X`;
-    else about the only streaming copy. Both are None when nothing is left.
+    else about the only streaming copy. Both are None when nothing is left. With `bare_is_master`,
+    the bare line of a sidecar that names no file is about the master instead.
     """
     folder = sidecar_key.rpartition("/")[0]
     others = sorted(
@@ -147,7 +156,11 @@ def described(line: ChecksumLine, sidecar_key: str, files: Sequence[ArchiveFile]
         key=lambda file: (file.key.rpartition("/")[0] != folder, file.key),
     )
     if line.name is None:
-        return _described_by_sidecar(sidecar_key.rpartition("/")[2], others)
+        sidecar_name = sidecar_key.rpartition("/")[2]
+        inner, _ = split_name(sidecar_name)
+        if bare_is_master and split_name(inner)[1] not in _FILE_EXTENSIONS:
+            return Described(other=f"{inner}.{_SOME_MASTER}")
+        return _described_by_sidecar(sidecar_name, others)
     posix = line.name.strip(" \t").rpartition("/")[2]
     windows = posix.rpartition("\\")[2]
     found = _named(posix, others) or _named(windows, others)

@@ -195,7 +195,15 @@ class Importer:
         by_key = {file.key: file for file in reading.files}
         for sidecar in {key for key, _ in reading.checksums}:
             lines = [line for key, line in reading.checksums if key == sidecar]
-            about = [described(line, sidecar, reading.files) for line in lines]
+            about = [
+                described(
+                    line,
+                    sidecar,
+                    reading.files,
+                    bare_is_master=self._options.bare_checksum == "master",
+                )
+                for line in lines
+            ]
             fault = judge_described(about, reading.code, sidecar)
             if fault is not None:
                 raise Faulty(fault)

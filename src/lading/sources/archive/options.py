@@ -24,6 +24,8 @@ SIDECARS: Final = {
     "pdf": FileKind.REPORT,
 }
 THREADS_MAX: Final = 64
+BARE_CHECKSUMS: Final = ("streaming", "master")
+"""What an .md5 file may be about that names no file."""
 
 _BUCKET_OPTIONS: Final = frozenset(field.name for field in fields(S3Options))
 _OWN_OPTIONS: Final = frozenset(
@@ -33,6 +35,7 @@ _OWN_OPTIONS: Final = frozenset(
         "folder_types",
         "required",
         "containers",
+        "bare_checksum",
         "dry_run",
         "safe_run",
         "list_threads",
@@ -58,6 +61,7 @@ class ArchiveOptions:
     containers: Mapping[CodeKind, frozenset[str]]
     dry_run: bool = False
     safe_run: bool = False
+    bare_checksum: str = BARE_CHECKSUMS[0]
     list_threads: int = 4
     fetch_threads: int = 16
 
@@ -88,6 +92,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> ArchiveOptions:
         containers=reader.containers(),
         dry_run=reader.flag("dry_run"),
         safe_run=reader.flag("safe_run"),
+        bare_checksum=reader.bare_checksum(),
         list_threads=reader.threads("list_threads", 4),
         fetch_threads=reader.threads("fetch_threads", 16),
     )
@@ -164,6 +169,13 @@ class _Reader:
             what = "a required sidecar is one of three"
             raise self.bad("required", what, ", ".join(SIDECARS), unknown[0])
         return frozenset(SIDECARS[word] for word in words)
+
+    def bare_checksum(self) -> str:
+        value = self._options.get("bare_checksum", BARE_CHECKSUMS[0])
+        if value not in BARE_CHECKSUMS:
+            what = "bare_checksum says what an .md5 file is about that names no file"
+            raise self.bad("bare_checksum", what, " or ".join(BARE_CHECKSUMS), value)
+        return str(value)
 
     def containers(self) -> Mapping[CodeKind, frozenset[str]]:
         given = self._options.get("containers", {})
