@@ -15,6 +15,7 @@ from lading.ledger.states import BatchState
 from lading.operations.explain import Explanation, explain_batch
 from lading.testing.installation import Installation
 from lading.testing.publisher import Publisher
+from lading.testing.servers_db import BACKENDS
 from tests.operations.conftest import Scene
 
 Plant = Callable[[Scene], str]
@@ -164,7 +165,18 @@ def explain(scene: Scene, ref: str) -> Explanation:
     return explain_batch(scene.installation.parts, ref)
 
 
-@pytest.mark.parametrize("plant", CAUSES, ids=lambda plant: plant.__name__)
+ASK_THE_LEDGER = (found_only, imported, changed_after_preflight, withdrawn, refused)
+"""What these are about is in the database; all others are seen in the source."""
+
+
+@pytest.mark.parametrize(
+    ("backend", "plant"),
+    [
+        pytest.param(backend, plant, id=f"{backend}-{plant.__name__}")
+        for plant in CAUSES
+        for backend in (BACKENDS if plant in ASK_THE_LEDGER else ("sqlite",))
+    ],
+)
 def test_the_cause_is_named(plant: Plant, scene: Scene) -> None:
     sync_id = plant(scene)
     code, failing = CAUSES[plant]

@@ -28,7 +28,7 @@ from lading.operations.states import OperationState, TargetOutcome
 from lading.operations.tables import operation, operation_result
 from lading.operations.values import Operation, Preview, Resource, Targets, Verb
 from lading.testing.servers_db import url_of
-from tests.operations.conftest import Scene
+from tests.operations.conftest import Scene, taking_turns
 
 ACTOR = "user:ana"
 
@@ -84,8 +84,8 @@ def mixed(scene: Scene) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "params"),
-    [
+    ("backend", "verb", "params"),
+    taking_turns(
         ("preflight", {}),
         ("queue", {"priority": 3}),
         ("cancel", {"why": "not today"}),
@@ -93,7 +93,7 @@ def mixed(scene: Scene) -> list[int]:
         ("prioritise", {"priority": 7}),
         ("acknowledge", {"note": "known"}),
         ("unacknowledge", {}),
-    ],
+    ),
 )
 def test_the_preview_of_batches_is_what_becomes_of_them(
     verb: str, params: dict[str, object], scene: Scene, mixed: list[int]
@@ -266,8 +266,8 @@ def mixed_jobs(scene: Scene) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "params", "expected"),
-    [
+    ("backend", "verb", "params", "expected"),
+    taking_turns(
         ("stop", {}, 1),
         ("resume", {}, 1),
         ("retry", {}, 4),
@@ -275,7 +275,7 @@ def mixed_jobs(scene: Scene) -> list[int]:
         ("prioritise", {"priority": 2}, 4),
         ("acknowledge", {"snooze_s": 3600}, 6),
         ("unacknowledge", {}, 0),
-    ],
+    ),
 )
 def test_the_preview_of_jobs_is_what_becomes_of_them(
     verb: str,
@@ -290,8 +290,15 @@ def test_the_preview_of_jobs_is_what_becomes_of_them(
     assert done.totals[TargetOutcome.DONE] == expected
 
 
-@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-@pytest.mark.parametrize("verb", ["queue", "acknowledge"])
+@pytest.mark.parametrize(
+    ("backend", "verb", "when"),
+    taking_turns(
+        ("queue", "before_commit"),
+        ("queue", "after_commit"),
+        ("acknowledge", "after_commit"),
+        ("acknowledge", "before_commit"),
+    ),
+)
 def test_a_worker_killed_in_the_middle_leaves_nothing_undone_and_nothing_done_twice(
     when: str,
     verb: str,

@@ -85,6 +85,7 @@ def test_a_scan_that_the_guard_stops_fails_with_its_code_and_changes_nothing(
     assert scene.operations.problems.groups() == []
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_source_that_is_away_fails_the_scan_after_a_second_look(scene: Scene) -> None:
     scene.found(1)
     scene.upstream.root.rename(scene.folder / "unplugged")
@@ -121,6 +122,7 @@ def test_scans_become_due_by_the_clock_and_not_before(scene: Scene) -> None:
     assert len(scene.installation.queue.list().jobs) == 2
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_scan_that_was_refused_is_not_asked_for_again_at_once(scene: Scene) -> None:
     scene.upstream.root.rename(scene.folder / "unplugged")
     scene.operations.request_scan("nas", actor=ACTOR)

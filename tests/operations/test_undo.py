@@ -22,7 +22,7 @@ from lading.operations.states import TargetOutcome
 from lading.operations.tables import acknowledgement, operation
 from lading.operations.values import Resource, Targets
 from lading.testing.snapshots import Snapshot, library_snapshot
-from tests.operations.conftest import Scene
+from tests.operations.conftest import Scene, taking_turns
 
 ACTOR = "user:ana"
 
@@ -51,14 +51,14 @@ def picture(scene: Scene) -> tuple[Snapshot, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "params", "changed"),
-    [
+    ("backend", "verb", "params", "changed"),
+    taking_turns(
         ("delete", {}, 3),
         ("restore", {}, 1),
         ("grant_site", {"site": "museum"}, 3),
         ("revoke_site", {"site": "museum"}, 1),
         ("add_to_package", {"package": "press"}, 4),
-    ],
+    ),
 )
 def test_what_was_done_to_assets_and_undone_left_no_trace(
     verb: str, params: Mapping[str, str], changed: int, stocked: Scene
@@ -83,12 +83,12 @@ def test_what_was_done_to_assets_and_undone_left_no_trace(
 
 
 @pytest.mark.parametrize(
-    ("verb", "params"),
-    [
+    ("backend", "verb", "params"),
+    taking_turns(
         ("delete", {}),
         ("grant_site", {"site": "museum"}),
         ("add_to_package", {"package": "press"}),
-    ],
+    ),
 )
 def test_what_was_done_to_containers_and_undone_left_no_trace(
     verb: str, params: Mapping[str, str], stocked: Scene
@@ -175,6 +175,7 @@ def test_an_acknowledgement_is_taken_back(scene: Scene) -> None:
         assert conn.execute(select(acknowledgement)).all() == []
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_cannot_be_taken_back_says_why(stocked: Scene) -> None:
     operations = stocked.operations
     ids = stocked.ready(1)
@@ -202,6 +203,7 @@ def test_what_cannot_be_taken_back_says_why(stocked: Scene) -> None:
         operations.undo(late.key, actor=ACTOR)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_site_or_package_that_is_not_there_is_said_at_once(stocked: Scene) -> None:
     chosen = stocked.operations.select("assets", {}, actor=ACTOR)
     targets = Targets(selection=chosen.key)
