@@ -73,6 +73,17 @@ def test_without_a_size_in_common_what_differs_contradicts() -> None:
     )  # fmt: skip
 
 
+def test_two_special_forms_of_one_container_contradict_each_other() -> None:
+    one, other = probe("ffprobe-5.1.9", "mp3"), probe("ffprobe-5.1.9", "mp2")
+    other["format"]["size"] = one["format"]["size"]
+    anything = dict.fromkeys(CodeKind, CONTAINER_NAMES)
+    with pytest.raises(Faulty) as caught:
+        read_master([(KEY, one), (SECOND, other)], CodeKind.AUDIO, anything)
+    assert caught.value.fault == Fault(
+        "metadata_contradictory", f"mp3, as ffprobe says in {KEY}", "mp2 by ffprobe", SECOND
+    )
+
+
 @pytest.mark.parametrize(
     ("field", "value", "found"),
     [

@@ -292,3 +292,43 @@ def test_a_doubtful_probe_and_a_truncated_file_are_noted() -> None:
     document = probe("mediainfo-23.04", "mov_prores")
     document["media"]["track"][0]["extra"] = {"IsTruncated": "Yes"}
     assert facts_of(document).notes == ("mediainfo says that the file is cut short.",)
+
+
+def test_without_profile_and_brand_mediainfo_leaves_only_the_name_too() -> None:
+    document = probe("mediainfo-23.04", "mov_prores")
+    track = document["media"]["track"][0]
+    del track["Format_Profile"], track["CodecID"]
+    track["CompleteName"] = "/in/VO-BRD-14387.mov"
+    facts = facts_of(document)
+    assert (facts.mime, facts.mime_source) == ("video/quicktime", "mediainfo General.CompleteName")
+    track["CompleteName"] = "/in/VO-BRD-14387"
+    fault = fault_of(document)
+    assert (fault.code, fault.found) == (
+        "master_container_unknown",
+        "mediainfo General.Format: MPEG-4, without a profile or brand that is known",
+    )
+
+
+def test_the_longest_stream_stands_in_for_a_missing_duration() -> None:
+    document = probe("ffprobe-5.1.9", "mov_prores")
+    del document["format"]["duration"]
+    document["streams"][1]["duration"] = "0.480000"
+    assert facts_of(document).duration_s == 0.48
+
+
+def test_a_file_without_any_stream_has_none_even_if_none_are_listed() -> None:
+    document = probe("ffprobe-5.1.9", "mov_prores")
+    document["format"]["nb_streams"] = 0
+    fault = fault_of({"format": document["format"]})
+    assert (fault.code, fault.found) == ("master_streams_missing", "0 streams")
+
+
+@pytest.mark.parametrize(
+    ("master", "container"), [("aiff", "aiff"), ("aifc_sowt", "aifc"), ("aifc_alaw", "aifc")]
+)
+def test_without_codec_tags_the_byte_order_tells_aiff_from_aifc(
+    master: str, container: str
+) -> None:
+    document = probe("ffprobe-5.1.9", master)
+    del document["streams"][0]["codec_tag_string"]
+    assert facts_of(document, CodeKind.AUDIO).container == container

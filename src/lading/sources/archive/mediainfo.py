@@ -80,7 +80,7 @@ def read_mediainfo(place: Place) -> Probed:
     videos = [track for track in tracks if track.kind == "video"]
     audios = [track for track in tracks if track.kind == "audio"]
     unit_s = _unit_of_durations_s(place)
-    container, field, found = _container_of(general, videos, audios)
+    container, field, found = _container_of(general, audios)
     truncated = (general.text("istruncated") or "").lower() == "yes"
     return Probed(
         key=place.key,
@@ -150,9 +150,7 @@ def _file_name_of(general: _Track, node: Mapping[str, Any]) -> str | None:
     return file_name_of(general.fields.get("filenameextension"))
 
 
-def _container_of(
-    general: _Track, videos: Sequence[_Track], audios: Sequence[_Track]
-) -> tuple[str | None, str, str]:
+def _container_of(general: _Track, audios: Sequence[_Track]) -> tuple[str | None, str, str]:
     """The container or None, by which field, and the field's value."""
     form = general.text("format", "formatstring")
     if form is None:
@@ -160,7 +158,7 @@ def _container_of(
     if form.lower() == "mpeg-4":
         return _of_the_mpeg4_family(general)
     container = _CONTAINERS.get(form.lower())
-    sound = audios[0] if audios and not videos else None
+    sound = audios[0] if audios else None
     return _closer_form(container, general, sound) or (container, "General.Format", form)
 
 
@@ -211,9 +209,8 @@ def _container_of_profile(profile: str) -> str | None:
 def _duration_of(tracks: Sequence[_Track], unit_s: float) -> Span | None:
     """The first duration that is told, General's before those of the streams."""
     for track in tracks:
-        for name in ("duration", "durationstring3", "durationstring"):
-            if (span := span_of(track.fields.get(name), unit_s)) is not None:
-                return span
+        if (span := span_of(track.fields.get("duration"), unit_s)) is not None:
+            return span
     return None
 
 
@@ -232,21 +229,20 @@ def _picture_of(videos: Sequence[_Track]) -> Picture | None:
     first = videos[0]
     return Picture(
         codec=_codec_of(first),
-        width=first.count(SIDE_MAX, "width", "widthstring"),
-        height=first.count(SIDE_MAX, "height", "heightstring"),
+        width=first.count(SIDE_MAX, "width"),
+        height=first.count(SIDE_MAX, "height"),
     )
 
 
 def _sound_of(audios: Sequence[_Track]) -> Sound | None:
     if not audios:
         return None
-    channels = [track.count(CHANNELS_MAX, "channels", "channelsstring") for track in audios]
+    channels = [track.count(CHANNELS_MAX, "channels") for track in audios]
     known = [number for number in channels if number is not None]
-    rate_hz = rate_of(audios[0].fields.get("samplingrate"))
     return Sound(
         codec=_codec_of(audios[0]),
         channels=sum(known) if len(known) == len(channels) else None,
-        rate_hz=rate_hz or rate_of(audios[0].fields.get("samplingratestring")),
+        rate_hz=rate_of(audios[0].fields.get("samplingrate")),
     )
 
 
