@@ -63,6 +63,18 @@ def configure_logs(settings: LogSettings, *, debug: bool = False) -> None:
     )
 
 
+def keep_logs_out_of_output() -> None:
+    """For commands that answer and end: warnings and worse, to standard error, and nothing else."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 def _open(file: str) -> logging.Handler:
     """The file is opened anew when it was moved away: several processes may share it."""
     try:

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from lading.cli.logs import keep_logs_out_of_output
 from lading.db import Database, open_database
 from lading.db.migrate import require_current
 from lading.settings import Settings, load_settings
@@ -71,6 +72,7 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(ctx: click.Context, /, *, as_json: bool, **options: Any) -> Any:
         shared = ctx.find_root().obj or {}
+        keep_logs_out_of_output()
         session = Session(shared.get("config"), bool(shared.get("debug")), as_json)
         return function(session, **options)
 

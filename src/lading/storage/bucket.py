@@ -255,7 +255,7 @@ class Bucket:
     @contextmanager
     def _translated(self, subject: str) -> Iterator[None]:
         """Errors of botocore come out as ours, without its secrets."""
-        exceptions = import_module("botocore.exceptions")
+        exceptions = _botocore("exceptions")
         try:
             yield
         except exceptions.ClientError as error:
@@ -301,18 +301,22 @@ class Bucket:
             )
 
 
-def _listing_client(options: S3Options) -> Any:
+def _botocore(module: str) -> Any:
     try:
-        session = import_module("botocore.session").get_session()
-        config = import_module("botocore.config").Config(
-            connect_timeout=options.connect_timeout_s,
-            read_timeout=options.timeout_s,
-            retries={"mode": "standard", "total_max_attempts": options.retries_max + 1},
-            s3={"addressing_style": "path" if options.path_style else "auto"},
-            signature_version=(import_module("botocore").UNSIGNED if options.anonymous else "s3v4"),
-        )
+        return import_module(f"botocore.{module}")
     except ImportError as error:
         raise BucketReaderMissing("Listing a bucket of others needs botocore") from error
+
+
+def _listing_client(options: S3Options) -> Any:
+    session = _botocore("session").get_session()
+    config = _botocore("config").Config(
+        connect_timeout=options.connect_timeout_s,
+        read_timeout=options.timeout_s,
+        retries={"mode": "standard", "total_max_attempts": options.retries_max + 1},
+        s3={"addressing_style": "path" if options.path_style else "auto"},
+        signature_version=import_module("botocore").UNSIGNED if options.anonymous else "s3v4",
+    )
     try:
         return session.create_client(
             "s3",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from lading.ingest.source import SourceDefinition
 from lading.sources.archive.source import ALL_REASONS, KIND, ArchiveSource, build
 

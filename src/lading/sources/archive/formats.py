@@ -94,6 +94,14 @@ STREAMING_CONTAINERS: Final = frozenset({"mp4", "3gp", "mp3"})
 STREAMING_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 STREAMING_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus", "ac3"})
 
+COMPARABLE_CODECS: Final = frozenset(
+    {
+        *("prores", "dv", "v210", "ffv1", "mjpeg", "jpeg2000", "dnxhd", "mpeg1", "mpeg2"),
+        *("h264", "hevc", "pcm", "flac", "aac", "mp2", "mp3", "opus", "vorbis", "dsd"),
+    }
+)
+"""Codecs that both tools are known to name alike here; of others, two names prove nothing."""
+
 _CONTAINERS_BY_EXTENSION: Final = {
     "mov": "quicktime", "qt": "quicktime", "mp4": "mp4", "m4v": "mp4", "m4a": "mp4", "3gp": "3gp",
     "mkv": "matroska", "mka": "matroska", "webm": "webm", "mxf": "mxf", "avi": "avi", "dv": "dv",
@@ -103,15 +111,14 @@ _CONTAINERS_BY_EXTENSION: Final = {
 }  # fmt: skip
 
 _CODECS_BY_FFPROBE_NAME: Final = {
-    "dvvideo": "dv", "mpeg2video": "mpeg2", "mpeg1video": "mpeg1", "dnxhd": "dnxhd",
-    "wmav1": "wma", "wmav2": "wma", "wmv1": "wmv", "wmv2": "wmv", "wmv3": "wmv",
-    "libvpx-vp9": "vp9", "dst": "dst", "mp3float": "mp3",
+    "dvvideo": "dv", "mpeg2video": "mpeg2", "mpeg1video": "mpeg1", "wmav1": "wma",
+    "wmav2": "wma", "wmv1": "wmv", "wmv2": "wmv", "wmv3": "wmv",
 }  # fmt: skip
 
 _CODECS_BY_MEDIAINFO_FORMAT: Final = {
     "avc": "h264", "jpeg": "mjpeg", "jpeg 2000": "jpeg2000", "vc-3": "dnxhd", "mpeg-4 visual":
     "mpeg4", "wmv1": "wmv", "wmv2": "wmv", "ac-3": "ac3", "e-ac-3": "eac3", "aac lc": "aac",
-    "he-aac": "aac", "adpcm": "adpcm", "a-law": "pcm", "u-law": "pcm", "alaw": "pcm",
+    "he-aac": "aac", "a-law": "pcm", "u-law": "pcm", "alaw": "pcm",
     "yuv": "rawvideo", "rgb": "rawvideo", "raw": "rawvideo",
 }  # fmt: skip
 

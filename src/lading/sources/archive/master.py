@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from lading.base.errors import printable
 from lading.sources.archive.ffprobe import is_ffprobe, read_ffprobe
 from lading.sources.archive.formats import (
+    COMPARABLE_CODECS,
     CONTAINERS,
     DEFAULT_CONTAINERS,
     STREAMING_AUDIO_CODECS,
@@ -34,6 +35,7 @@ PROBES_MAX: Final = 16
 DURATION_MARGIN_S: Final = 1.0
 DURATION_MARGIN: Final = 0.01  # of the longer one
 
+_HEIGHTS_WITH_MORE_LINES: Final = frozenset({(576, 608), (486, 512), (1080, 1088)})
 _CODE = re.compile(CODE_PATTERN, re.ASCII)
 
 
@@ -172,11 +174,15 @@ def _differences(first: Probed, other: Probed) -> Iterator[tuple[str, object, ob
     ]
     if first.picture and other.picture:
         one, two = first.picture, other.picture
-        pairs += [("width", one.width, two.width), ("height", one.height, two.height)]
-        pairs.append(("video codec", one.codec, two.codec))
+        pairs.append(("width", one.width, two.width))
+        if not _same_lines(one.height, two.height):
+            pairs.append(("height", one.height, two.height))
+        if {one.codec, two.codec} <= COMPARABLE_CODECS:
+            pairs.append(("video codec", one.codec, two.codec))
     if first.sound and other.sound:
         ours, theirs = first.sound, other.sound
-        pairs.append(("audio codec", ours.codec, theirs.codec))
+        if {ours.codec, theirs.codec} <= COMPARABLE_CODECS:
+            pairs.append(("audio codec", ours.codec, theirs.codec))
         pairs.append(("audio channels", ours.channels, theirs.channels))
         pairs.append(("sample rate", ours.rate_hz, theirs.rate_hz))
     if first.streams_listed and other.streams_listed:
@@ -185,6 +191,14 @@ def _differences(first: Probed, other: Probed) -> Iterator[tuple[str, object, ob
     for what, a, b in pairs:
         if a is not None and b is not None and a != b:
             yield what, a, b
+
+
+def _same_lines(one: int | None, two: int | None) -> bool:
+    """Whether two heights are of one picture: some count the lines above it, or one field's."""
+    if one is None or two is None or one == two:
+        return True
+    less, more = sorted((one, two))
+    return (less, more) in _HEIGHTS_WITH_MORE_LINES or more == 2 * less
 
 
 def _apart(one: Span, two: Span) -> bool:

@@ -47,7 +47,7 @@ _OWN_OPTIONS: Final = frozenset(
 class BadArchiveOptions(RequestError):
     """The settings of an archive source make no sense."""
 
-    code = "bad_source_options"
+    code = "bad_archive_options"
     next_step = "Correct the source's table in the settings."
 
 
@@ -76,10 +76,11 @@ def parse_options(name: str, options: Mapping[str, Any]) -> ArchiveOptions:
     if not options.get("bucket"):
         raise reader.bad("bucket", "an archive source needs the name of its bucket")
     given = {key: options[key] for key in _BUCKET_OPTIONS & set(options)}
-    for key, value in given.items():
+    for key, as_given in given.items():
         wanted = _kind_of_bucket_option(key)
+        value = given[key] = _spelled(as_given, wanted)
         if type(value) is not wanted and (wanted, type(value)) != (float, int):
-            raise reader.bad(key, f"{key} is {_SPELLED[wanted]}", found=type(value).__name__)
+            raise reader.bad(key, f"{key} is {_IN_WORDS[wanted]}", found=type(value).__name__)
     prefix = str(given.pop("prefix", "")).strip("/")
     try:
         bucket = S3Options(prefix=prefix, **given)
@@ -98,7 +99,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> ArchiveOptions:
     )
 
 
-_SPELLED: Final[Mapping[type, str]] = {
+_IN_WORDS: Final[Mapping[type, str]] = {
     str: "text",
     bool: "true or false",
     int: "a whole number",
@@ -112,6 +113,18 @@ def _kind_of_bucket_option(key: str) -> type:
     if key in {"part_bytes", "parts_in_flight_max", "retries_max"}:
         return int
     return float if key.endswith("_s") else str
+
+
+def _spelled(value: Any, wanted: type) -> Any:
+    """What an environment variable means by its text; anything else as it is."""
+    if not isinstance(value, str) or wanted is str:
+        return value
+    if wanted is bool:
+        return {"true": True, "false": False, "1": True, "0": False}.get(value.lower(), value)
+    try:
+        return wanted(value)
+    except ValueError:
+        return value
 
 
 class _Reader:
@@ -129,13 +142,13 @@ class _Reader:
         )
 
     def flag(self, key: str) -> bool:
-        value = self._options.get(key, False)
+        value = _spelled(self._options.get(key, False), bool)
         if not isinstance(value, bool):
             raise self.bad(key, f"{key} is true or false", found=value)
         return value
 
     def threads(self, key: str, default: int) -> int:
-        value = self._options.get(key, default)
+        value = _spelled(self._options.get(key, default), int)
         if type(value) is not int or not 1 <= value <= THREADS_MAX:
             raise self.bad(key, f"{key} is a number of threads", f"1 to {THREADS_MAX}", value)
         return value
