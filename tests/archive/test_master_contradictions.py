@@ -111,9 +111,33 @@ def test_one_that_hears_sound_where_the_other_hears_none_contradicts() -> None:
 
 
 def test_what_two_tools_see_differently_of_the_same_bytes_is_a_note() -> None:
-    facts = facts_of(probe("ffprobe-5.1.9", "mxf_d10"), probe("mediainfo-23.04", "mxf_d10"))
-    assert facts.height == 608
-    assert facts.notes == ("ffprobe says height 608, MediaInfoLib 23.04 says 576.",)
+    anything = dict.fromkeys(CodeKind, CONTAINER_NAMES)
+    documents = [(KEY, probe("ffprobe-5.1.9", "au")), (SECOND, probe("mediainfo-23.04", "au"))]
+    facts = read_master(documents, CodeKind.AUDIO, anything)
+    assert facts.duration_s == 0.4
+    assert facts.notes == ("ffprobe says duration 0.4 s, MediaInfoLib 23.04 says 1.6 s.",)
+
+
+def test_lines_above_the_picture_that_one_tool_counts_are_no_contradiction() -> None:
+    one, other = sizeless(probe("ffprobe-5.1.9", "mxf_d10")), probe("mediainfo-23.04", "mxf_d10")
+    assert (facts_of(one, other).height, facts_of(one, other).notes) == (608, ())
+    one["streams"][0]["height"] = 288  # one of two fields
+    assert facts_of(one, other).notes == ()
+    one["streams"][0]["height"] = 480
+    assert fault_of(one, other).found == "height 576 by MediaInfoLib 23.04"
+
+
+def test_codecs_are_compared_where_both_tools_name_them_alike() -> None:
+    one, other = (
+        sizeless(probe("ffprobe-5.1.9", "mov_mjpeg")),
+        probe("mediainfo-23.04", "mov_mjpeg"),
+    )
+    one["streams"][0]["codec_name"] = "qtrle"
+    other["media"]["track"][1]["Format"] = "Animation"
+    assert facts_of(one, other).video_codec == "qtrle"
+    one["streams"][0]["codec_name"] = "prores"
+    other["media"]["track"][1]["Format"] = "FFV1"
+    assert fault_of(one, other).found == "video codec ffv1 by MediaInfoLib 23.04"
 
 
 def test_durations_are_compared_no_closer_than_they_are_told() -> None:
