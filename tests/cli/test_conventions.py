@@ -68,6 +68,7 @@ def test_every_command_that_changes_something_has_a_dry_run() -> None:
         *("ledger verify", "intake show", "preflight", "plan", *STAYING),
         *("users list", "users sessions", "tokens list"),
         *("sites list", "sites show", "packages list", "packages show", "visibility"),
+        *("archive report", "archive check", "archive keys"),
     }
     for path, command in all_commands():
         options = {name for option in command.params for name in option.opts}

@@ -39,6 +39,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "tokens": Entry("tokens", "Look after the tokens of scripts."),
     },
     "Take media in": {
+        "archive": Entry("archive", "Take an archive's bucket in, and tell about it."),
         "scan": Entry("scan", "Look for new and changed batches."),
         "preflight": Entry(
             "preflight", "Decide about every item of batches; write no library row."

@@ -1,0 +1,1 @@
+"""What the commands of `lading archive` are made of: running, reporting, mailing, judging keys."""
