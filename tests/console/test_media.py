@@ -48,7 +48,7 @@ class Library:
 
     def url(self, facts: FileFacts | None = None, content_hash: str | None = None) -> str:
         facts = facts or self.film
-        return file_url(content_hash or self.hash, facts.path, facts.sha256)
+        return file_url(content_hash or self.hash, facts.path, facts.content_version)
 
     def add(self, data: bytes, path: str, **facts: Any) -> tuple[str, FileFacts]:
         """An asset with this one file: its address and its facts."""

@@ -26,7 +26,7 @@ def library_asset(db: Database, content_hash: str) -> KnownAsset:
         return load_assets(conn, [content_hash])[content_hash]
 
 
-def live_files(known: KnownAsset) -> dict[str, str]:
+def live_files(known: KnownAsset) -> dict[str, str | None]:
     return {path: row.facts.sha256 for path, row in known.files.items() if not row.deleted}
 
 

@@ -6,13 +6,15 @@ memory, one gateway. Both listen on loopback only, in a temporary folder, and en
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +88,8 @@ class S3Facts:
     access_key: str
     secret_key: str
     region: str
+    requests: Callable[[], Mapping[str, int]] | None = field(default=None, compare=False)
+    """Where the server counts: `req` in all, `get` and `put` among them, since it was started."""
 
     def options(self, *, prefix: str = "", **others: Any) -> S3Options:
         """The options of a store on this bucket, with few retries so that faults show soon."""
@@ -168,7 +172,7 @@ def radosgw_server() -> Iterator[S3Facts]:
             "radosgw-admin", "user", "create", "--uid=test", "--display-name=test",
             f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}",
         )  # fmt: skip
-        yield _with_bucket(port)
+        yield replace(_with_bucket(port), requests=ceph.requests)
 
 
 class _Ceph:
@@ -218,6 +222,13 @@ class _Ceph:
     def run(self, program: str, *arguments: str | Path) -> None:
         """Run one command against the cluster to its end."""
         self._tool(program, "-c", self._conf, *arguments)
+
+    def requests(self) -> Mapping[str, int]:
+        """How many requests of each kind the gateway has answered."""
+        command = [_path("ceph"), "--admin-daemon", str(self._folder / "client.rgw.asok")]
+        said = subprocess.run([*command, "perf", "dump"], capture_output=True, check=True)
+        counted: Mapping[str, Any] = json.loads(said.stdout)["rgw"]
+        return {name: counted[name] for name in ("req", "get", "put")}
 
     def _tool(self, program: str, *arguments: str | Path) -> None:
         run_program([_path(program), *arguments], user=self._user)
