@@ -1,30 +1,40 @@
 """An archive from bucket to rows, compared with the obvious script, on one server in one run.
 
-    python benchmarks/bench_archive.py [--codes 25000] [--script-codes 2500] [--rounds 3] [--json]
+    python benchmarks/bench_archive.py [--codes 25000] [--script-codes 1000] [--rounds 3] [--json]
 
 A private radosgw holds `codes` inventory codes of four objects each; a private PostgreSQL with
 durable commits takes the rows. Lading lists, compares, reads three sidecars a code and writes; a
 second run finds nothing new.
 The script does the same with boto3 and psycopg as one would write it in an afternoon: list, read
 each sidecar in turn, compare the checksum with the ETag, insert a row for each file, commit each
-code. Both are measured on the same `script-codes` codes, in turn, each into tables of its own;
-Lading then on all of them. Requests are counted by the server, statements by the driver.
+code. Both are measured on the same `script-codes` codes, in turn, into tables of their own: on the
+loopback, where the server shares the machine's processors with whoever asks, and through a proxy
+that holds each answer back for `latency-ms`, as a network does. Lading then takes all `codes` in.
+Requests are counted by the server, statements by the driver.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import logging
+import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
+import structlog
 from sqlalchemy import make_url
 
 from lading.db import Database
@@ -32,7 +42,7 @@ from lading.ingest.registry import build_source
 from lading.storage.folder import FolderStore
 from lading.testing.archive_bucket import ArchiveBucket
 from lading.testing.installation import ACTOR, Installation
-from lading.testing.servers_db import database_server, fresh_database, url_of
+from lading.testing.servers_db import Server, database_server, fresh_database, url_of
 from lading.testing.servers_s3 import S3Facts, radosgw_server
 from lading.testing.source_suite import counted_statements
 
@@ -43,6 +53,48 @@ SCRIPT_TABLES = """
 CREATE TABLE master (code text PRIMARY KEY, mime text NOT NULL, metadata jsonb NOT NULL);
 CREATE TABLE file (key text PRIMARY KEY, code text NOT NULL REFERENCES master (code),
                    size_bytes bigint NOT NULL, etag text NOT NULL)"""
+
+
+async def _forward(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    while data := await reader.read(65_536):
+        if delay_s:
+            loop.call_later(delay_s, writer.write, data)
+        else:
+            writer.write(data)
+    writer.close()
+
+
+async def _serve(target: tuple[str, int], delay_s: float, port: Any) -> None:
+    async def connected(client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        server, forth = await asyncio.open_connection(*target)
+        await asyncio.gather(_forward(client, forth, 0), _forward(server, back, delay_s))
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port.send(listening.sockets[0].getsockname()[1])
+    await listening.serve_forever()
+
+
+def _proxy(target: tuple[str, int], delay_s: float, port: Any) -> None:
+    asyncio.run(_serve(target, delay_s, port))
+
+
+@contextmanager
+def far_away(facts: S3Facts, latency_ms: float) -> Iterator[S3Facts]:
+    """The same bucket, each of whose answers comes `latency_ms` later."""
+    address = urlsplit(facts.endpoint)
+    target = (str(address.hostname), int(address.port or 80))
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=_proxy, args=(target, latency_ms / 1_000, there), daemon=True)
+    process.start()
+    try:
+        yield replace(facts, endpoint=f"http://127.0.0.1:{here.recv()}")
+    finally:
+        process.terminate()
+        process.join()
 
 
 def fill(bucket: ArchiveBucket, codes: int) -> None:
@@ -140,16 +192,33 @@ def run_lading(facts: S3Facts, db: Database) -> dict[str, Any]:
     }
 
 
+def compare(facts: S3Facts, databases: Server, wanted: argparse.Namespace) -> dict[str, float]:
+    """The script and Lading in turn; the medians for one code, and of the ratio."""
+    script, ours = [], []
+    for _ in range(wanted.rounds):
+        with fresh_database(databases) as db:
+            script.append(run_script(facts, url_of(db)))
+        with fresh_database(databases) as db:
+            ours.append(run_lading(facts, db)["all_s"])
+    return {
+        "script_ms_per_code": 1_000 * statistics.median(script) / wanted.script_codes,
+        "lading_ms_per_code": 1_000 * statistics.median(ours) / wanted.script_codes,
+        "times_as_fast": statistics.median(t / m for t, m in zip(script, ours, strict=True)),
+    }
+
+
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--codes", type=int, default=25_000)
-    parser.add_argument("--script-codes", type=int, default=2_500)
+    parser.add_argument("--script-codes", type=int, default=1_000)
+    parser.add_argument("--latency-ms", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     report: dict[str, Any] = {}
     with (
         radosgw_server() as server,
@@ -157,17 +226,9 @@ def main() -> None:
     ):
         small = ArchiveBucket(server, name="archive-small")
         fill(small, wanted.script_codes)
-        script, ours = [], []
-        for _ in range(wanted.rounds):
-            with fresh_database(databases) as db:
-                script.append(run_script(small.facts, url_of(db)))
-            with fresh_database(databases) as db:
-                ours.append(run_lading(small.facts, db)["all_s"])
-        report["script_ms_per_code"] = 1_000 * statistics.median(script) / wanted.script_codes
-        report["lading_ms_per_code"] = 1_000 * statistics.median(ours) / wanted.script_codes
-        report["times_as_fast"] = statistics.median(
-            theirs / mine for theirs, mine in zip(script, ours, strict=True)
-        )
+        report["near"] = compare(small.facts, databases, wanted)
+        with far_away(small.facts, wanted.latency_ms) as far:
+            report["far"] = compare(far, databases, wanted)
         large = ArchiveBucket(server, name="archive-large")
         fill(large, wanted.codes)
         with fresh_database(databases) as db:
@@ -177,11 +238,16 @@ def main() -> None:
         print()
         return
     large_run = report["large"]
-    print(
-        f"a code: script {report['script_ms_per_code']:.2f} ms,"
-        f" lading {report['lading_ms_per_code']:.2f} ms;"
-        f" {report['times_as_fast']:.1f} times as fast"
-    )
+    for where, said in (
+        ("near", "on the loopback"),
+        ("far", f"with {wanted.latency_ms:g} ms of latency"),
+    ):
+        found = report[where]
+        print(
+            f"{said}: a code takes the script {found['script_ms_per_code']:.2f} ms,"
+            f" Lading {found['lading_ms_per_code']:.2f} ms;"
+            f" {found['times_as_fast']:.1f} times as fast"
+        )
     print(
         f"{large_run['codes']:,} codes: {large_run['state']} in {large_run['all_s']:.1f} s"
         f" (list {large_run['list_s']:.1f}, compare {large_run['decide_s']:.1f},"
