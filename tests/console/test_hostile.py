@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 import structlog
+from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from lading.accounts.values import Role
@@ -79,9 +80,14 @@ def admin(console: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-def addresses(console: Served, method: str) -> list[str]:
+@pytest.fixture(scope="module")
+def app(console: Served) -> Litestar:
+    """The application, to ask it for its routes."""
+    return create_app(console.lading, host="127.0.0.1", port=1)
+
+
+def addresses(app: Litestar, method: str) -> list[str]:
     """Every address that takes this method, with its parameters as they are written in a route."""
-    app = create_app(console.lading, host="127.0.0.1", port=1)
     found = {
         route.path_format
         for route in app.routes
@@ -99,10 +105,10 @@ def filled(path: str, value: str) -> str:
 
 
 def test_no_address_however_odd_breaks_a_page_or_the_api(
-    console: Served, admin: httpx.Client
+    app: Litestar, admin: httpx.Client
 ) -> None:
     broken = []
-    for path in addresses(console, "GET"):
+    for path in addresses(app, "GET"):
         asked = [filled(path, value) for value in PATHS] if "{" in path else [path]
         asked += [f"{filled(path, '1')}?{query}" for query in QUERIES]
         for address in asked:
@@ -112,12 +118,12 @@ def test_no_address_however_odd_breaks_a_page_or_the_api(
     assert not broken, "\n".join(broken)
 
 
-def test_no_body_however_odd_breaks_a_form_or_the_api(console: Served, admin: httpx.Client) -> None:
+def test_no_body_however_odd_breaks_a_form_or_the_api(app: Litestar, admin: httpx.Client) -> None:
     broken = []
     changing = [
         (method, path)
         for method in ("POST", "PUT", "PATCH", "DELETE")
-        for path in addresses(console, method)
+        for path in addresses(app, method)
         if path not in SIGNS_OUT
     ]
     forms = [(FORM, urlencode([(name, text) for name in NAMES]).encode()) for text in TEXTS]
