@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
+from jinja2.bccache import Bucket
 from litestar import Request, Response
 from markupsafe import Markup
 
@@ -160,6 +161,22 @@ class Shell:
         return Markup('<time datetime="{}" title="{}">{}</time>').format(utc, utc, text)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates that this process has compiled, by their text: tests open many consoles in one."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _Compiled()
+
+
 class Renderer:
     """Templates of the console, compiled once. Safe to share between threads."""
 
@@ -173,6 +190,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         self._env.filters.update(_FILTERS)
         self._env.tests["in_menu_of"] = lambda entry, shell: shell.shown(entry)
