@@ -1,8 +1,9 @@
 """A bucket that others write to: listed as it is, odd keys included, and read, never written.
 
-obstore lists and reads, since it is ten times as fast. It refuses a whole listing in which one key
-is no plain path; from there on botocore lists that folder, which gives every key exactly as it is.
-Keys that are not plain paths cannot be read; `is_plain_key` tells them.
+obstore lists and reads, since it is ten times as fast. It refuses a listing at a key that is no
+plain path, and takes the slash off the marker of a folder, which is empty; such a page is listed by
+botocore, which gives every key exactly as it is. Keys that are not plain paths cannot be read;
+`is_plain_key` tells them.
 """
 
 from __future__ import annotations
@@ -179,7 +180,10 @@ class Bucket:
         try:
             folders = self._list_top(put, within)
             with ThreadPoolExecutor(threads, thread_name_prefix=f"list-{self.name}") as pool:
-                list(pool.map(lambda folder: self._list_folder(put, folder), folders))
+                for wanted in pool.map(lambda folder: self._list_folder(put, folder), folders):
+                    if not wanted:
+                        pool.shutdown(wait=False, cancel_futures=True)
+                        break
             put(None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the pages are taken
             put(error)
@@ -193,31 +197,47 @@ class Bucket:
                 return []
         return folders
 
-    def _list_folder(self, put: Callable[[Any], bool], folder: str) -> None:
-        """List a folder: fast, as far as its keys are plain paths, and exactly from there on."""
-        last = ""
-        try:
-            for page in self._plain_pages(folder):
-                if not put(page):
-                    return
-                last = page[-1].key
-        except InvalidPathError:
-            for page, _ in self._listed(folder, after=last):
-                # The mark of a folder has lost its slash above, and was given already.
-                new = [one for one in page if one.key != f"{last}/"]
-                if new and not put(new):
-                    return
+    def _list_folder(self, put: Callable[[Any], bool], folder: str) -> bool:
+        """List a folder: fast where keys are plain paths, exactly where they are not.
 
-    def _plain_pages(self, folder: str) -> Iterator[list[ListedObject]]:
-        """Pages of a folder; raises `InvalidPathError` at a key that is no plain path."""
+        False when nobody wants the pages any more.
+        """
+        last = ""
+        while True:
+            try:
+                for page in self._plain_pages(folder, last):
+                    if not put(page):
+                        return False
+                    last = page[-1].key
+            except InvalidPathError:
+                for page, _ in self._listed(folder, after=last):
+                    if page and not put(page):
+                        return False
+                    last = page[-1].key if page else last
+                    if is_plain_key(last):
+                        break
+                else:
+                    return True
+            else:
+                return True
+
+    def _plain_pages(self, folder: str, after: str) -> Iterator[list[ListedObject]]:
+        """Pages of a folder; raises `InvalidPathError` where a key is, or may be, no plain path."""
         if not is_plain_key(folder.removesuffix("/")):
             raise InvalidPathError(folder)
-        pages = obstore.list(self._reader, folder.removesuffix("/"), chunk_size=PAGE_OBJECTS)
+        pages = obstore.list(
+            self._reader,
+            folder.removesuffix("/"),
+            offset=after or None,
+            chunk_size=PAGE_OBJECTS,
+        )
         while True:
             with self._faults.translated("list", folder, let=(InvalidPathError,)):
                 page = next(pages, None)
             if not page:
                 return
+            if not all(found["size"] and len(found["path"]) > len(folder) for found in page):
+                raise InvalidPathError(folder)  # an empty object may be the marker of a folder
             yield [
                 ListedObject(found["path"], found["size"], (found["e_tag"] or "").strip('"'))
                 for found in page
