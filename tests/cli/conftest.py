@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lading.testing.archive_bucket import ArchiveBucket
 from lading.testing.bundles import BundlePublisher, Published
+from lading.testing.servers_s3 import S3Facts
 from tests.cli.program import Program
 
 
@@ -51,3 +53,16 @@ def publish(upstream: BundlePublisher) -> Callable[..., Published]:
         return published
 
     return make
+
+
+@pytest.fixture
+def bucket(s3_server_of: Callable[[str], S3Facts]) -> ArchiveBucket:
+    """An empty bucket of an archive, on the fast imitation, which checks no signatures."""
+    return ArchiveBucket(s3_server_of("ministack"))
+
+
+@pytest.fixture
+def archive(bare: Program, bucket: ArchiveBucket) -> Program:
+    """The program in an empty folder, with `bucket` in its environment and nothing else."""
+    bare.env.update(bucket.environment)
+    return bare
