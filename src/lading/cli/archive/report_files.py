@@ -9,11 +9,11 @@ import csv
 import io
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
+from uuid import uuid4
 
 from lading.base.errors import RequestError, printable
 from lading.cli.archive.report_text import headline, next_step, report_lines
@@ -27,7 +27,6 @@ COLUMNS: Final = ("item", "key", "rule", "meaning", "expected", "found", "what_t
 CELL_CHARS_MAX: Final = 32_000
 """A spreadsheet takes a little more than this into one cell."""
 _STARTS_A_FORMULA: Final = frozenset("=+-@")
-_MODE: Final = 0o666
 
 Writer = Callable[[ArchiveRun, IO[str]], None]
 
@@ -99,41 +98,23 @@ def require_writable(path: Path) -> None:
 
 def write_file(path: Path, run: ArchiveRun, writer: Writer) -> None:
     """Write a report beside its place and move it there, whole. Raises `ReportNotWritten`."""
-    temporary: str | None = None
+    path = path.absolute()
+    temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex}")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
-            dir=path.absolute().parent,
-            prefix=f".{path.name}.",
-            delete=False,
-        ) as stream:
-            temporary = stream.name
+        # Not by `tempfile`, whose files nobody else may read.
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             writer(run, stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, _MODE & ~_umask())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise ReportNotWritten(error.strerror or str(error), subject=str(path)) from error
-    else:
-        temporary = None
     finally:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _csv_line(cells: Iterable[str | None]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow([cell_of(cell) for cell in cells])
     return line.getvalue()
-
-
-def _umask() -> int:
-    """What new files of this process are not allowed; there is no way to ask but to set it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
