@@ -109,7 +109,8 @@ def enable(session: Session, name: str, dry_run: bool) -> None:
 def reset_password(session: Session, name: str, dry_run: bool) -> None:
     """Give an account a one-time password, which is shown once.
 
-    Its sessions end. A name that is blocked after too many attempts can sign in again.
+    Its sessions end and its tokens are revoked. A name that is blocked after too many attempts can
+    sign in again.
     """
     with open_accounts(session, dry_run=dry_run) as accounts:
         reset = accounts.reset_password(name, actor=session.actor)
