@@ -149,7 +149,7 @@ def _options(command: click.Command) -> str:
     for option in command.params:
         if not isinstance(option, click.Option) or option.hidden:
             continue
-        names = ", ".join(f"`{name}`" for name in option.opts)
+        names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
         metavar = "" if option.is_flag else _metavar(option, command)
         default = (
             "" if option.is_flag or not option.show_default else f" Default: {option.default}."
