@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from lading.db import Database, open_database
@@ -20,6 +21,7 @@ from lading.jobs.worker import Duty
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
 from lading.settings import Settings
+from lading.sources.archive.run_jobs import RUN_JOB_KIND, run_archive
 from lading.storage.addresses import open_store
 from lading.storage.port import ObjectStore
 
@@ -42,7 +44,11 @@ class Lading:
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """What a worker needs to run this installation's jobs."""
-        return {**self.ingest.handlers(), **self.operations.handlers()}
+        return {
+            **self.ingest.handlers(),
+            **self.operations.handlers(),
+            RUN_JOB_KIND: partial(run_archive, self.ingest),
+        }
 
     @property
     def duty(self) -> Duty | None:

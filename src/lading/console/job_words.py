@@ -29,7 +29,12 @@ from lading.operations.values import Verb
 LATE_AFTER_SIGNS: Final = 2.0
 """So many signs of life may be due before one looks after it (console design 5.14)."""
 
-KIND_WORDS: Final = {"import_batch": "Import", "scan": "Scan", "operation": "Operation"}
+KIND_WORDS: Final = {
+    "import_batch": "Import",
+    "scan": "Scan",
+    "operation": "Operation",
+    "archive_run": "Archive run",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +49,7 @@ class MenuEntry:
     url: str
     key: str | None = None
     needs: Permission = Permission.READ
+    of_source: str | None = None  # there only where a source of this kind is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ MENU: Final[Sequence[MenuGroup]] = (
             MenuEntry("Overview", "/", "o"),
             MenuEntry("Import media", "/import", "i"),
             MenuEntry("Scans", "/scans"),
+            MenuEntry("Archive", "/archive", of_source="archive"),
         ),
     ),
     MenuGroup(
@@ -118,6 +120,7 @@ class Shell:
     engine: Any
     live: str  # what the live stream of this page follows, as a query
     crumbs: Sequence[tuple[str, str]] = ()
+    source_kinds: Collection[str] = ()
     menu: Sequence[MenuGroup] = field(default=MENU)
 
     def may(self, permission: str) -> bool:
@@ -126,7 +129,8 @@ class Shell:
 
     def shown(self, entry: MenuEntry) -> bool:
         """Whether the menu has this entry for the one who looks."""
-        return self.caller.may(entry.needs)
+        there = entry.of_source is None or entry.of_source in self.source_kinds
+        return there and self.caller.may(entry.needs)
 
     @property
     def zone_name(self) -> str:
@@ -259,6 +263,7 @@ def make_shell(
         engine=console.engine.read(),
         live=live or "topics=engine",
         crumbs=crumbs,
+        source_kinds={source.kind for source in console.lading.sources.values()},
     )
 
 

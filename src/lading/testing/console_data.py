@@ -25,6 +25,7 @@ from lading.jobs.states import JobState
 from lading.jobs.tables import import_job
 from lading.jobs.tables import worker as worker_table
 from lading.settings import Settings, load_settings
+from lading.testing.console_archive import BUCKET_TOML, make_archive
 from lading.testing.console_busy import (
     LIVING,
     SILENT,
@@ -89,6 +90,7 @@ DATA: Final[Mapping[str, Callable[[Lading], None]]] = {
     "paused": make_paused,
     "failing": lambda lading: make_failing(lading, SOURCE),
     "large": lambda lading: make_large(lading, SOURCE),
+    "archive": make_archive,
 }
 """What an installation can hold, by name."""
 
@@ -101,7 +103,9 @@ def make_installation(folder: Path, data: str = "empty") -> None:
     if data in BASED_ON:
         make_installation(folder, BASED_ON[data])
     else:
-        _set_up(folder, {SOURCE: UPSTREAM} | ({AWAY: "not-mounted"} if data == "failing" else {}))
+        away = {AWAY: "not-mounted"} if data == "failing" else {}
+        more = BUCKET_TOML if data == "archive" else ""
+        _set_up(folder, {SOURCE: UPSTREAM} | away, more)
     add_data(folder, data)
 
 
@@ -111,11 +115,12 @@ def add_data(folder: Path, data: str) -> None:
         DATA[data](lading)
 
 
-def _set_up(folder: Path, sources: Mapping[str, str]) -> None:
+def _set_up(folder: Path, sources: Mapping[str, str], more: str = "") -> None:
     (folder / UPSTREAM / "sync").mkdir(parents=True)
     text = _SETTINGS + "".join(
         _SOURCE.format(name=name, root=root) for name, root in sources.items()
     )
+    text += more
     (folder / "lading.toml").write_text(text)
     settings = read_installation(folder)
     set_up(settings)

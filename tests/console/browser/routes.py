@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, select
 
 from lading.accounts.values import Role
 from lading.jobs.tables import import_job, worker
+from lading.ledger.archive_events import ArchiveRehearsed
 from lading.ledger.events import ScanFinished
 from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
 from lading.library.tables import (
@@ -22,6 +23,7 @@ from lading.library.tables import (
 )
 from lading.operations.problems import ProblemKind, fingerprint_of
 from lading.operations.tables import operation
+from lading.testing.console_archive import ARCHIVE, COMPLETE
 from lading.testing.seed_57 import SOURCE
 
 LISTS = (
@@ -48,6 +50,10 @@ LISTS = (
     "/profile",
     "/password",
     "/go?q=lake",
+    "/archive",
+    "/archive/objects",
+    "/archive/objects?state=rejected",
+    "/archive/rejects",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
 
@@ -78,6 +84,10 @@ DETAILS = (
     "/operations/{operation}",
     "/problems/{problem}",
     "/workers/{worker}",
+    "/archive/runs/{archive_run}",
+    "/archive/runs/dry-{dry_run}",
+    "/archive/objects/{code}",
+    "/archive/rejects?rule=code_malformed",
 )
 """Pages about one thing, with the tabs that it has."""
 
@@ -132,6 +142,16 @@ _FIRST: Mapping[str, Callable[[], Select[tuple[object]]]] = {
         .where(ingest_event.c.kind == ScanFinished.kind)
         .order_by(ingest_event.c.seq.desc())
     ),
+    "archive_run": lambda: (
+        select(ingest_batch.c.id)
+        .where(ingest_batch.c.source == ARCHIVE)
+        .order_by(ingest_batch.c.id.desc())
+    ),
+    "dry_run": lambda: (
+        select(ingest_event.c.seq)
+        .where(ingest_event.c.kind == ArchiveRehearsed.kind)
+        .order_by(ingest_event.c.seq)
+    ),
 }
 
 
@@ -139,6 +159,7 @@ _FIXED = {
     "source": SOURCE,
     "user": "vera",
     "problem": fingerprint_of(ProblemKind.ITEM, SOURCE, "hash_mismatch"),
+    "code": COMPLETE,
 }
 
 
@@ -157,6 +178,11 @@ class Places:
             if not self._known[name]:
                 return None
         return route.format(**self._known)
+
+
+def data_for(route: str) -> str:
+    """What a page is looked at with, so that it has something to show."""
+    return ARCHIVE if route.startswith("/archive") else "busy"
 
 
 def role_for(route: str) -> Role | None:
