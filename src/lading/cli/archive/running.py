@@ -7,9 +7,10 @@ that was killed, is gone on with, or followed while somebody else has it in hand
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import structlog
@@ -18,8 +19,8 @@ from lading.base.progress import Progress
 from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.bootstrap import Lading, open_lading
 from lading.cli.archive.runs import ArchiveRun, Ending, RejectionSpool, recorded_run
+from lading.cli.setting_up import set_up
 from lading.db.engine import DatabaseNotMade
-from lading.db.migrate import DatabaseNotMigrated
 from lading.ingest.parts import IMPORT_JOB_KIND
 from lading.ingest.rehearsal import rehearse
 from lading.jobs.queue import Queue
@@ -29,6 +30,7 @@ from lading.jobs.worker import Worker
 from lading.ledger.batches import get_batch
 from lading.ledger.states import BatchState
 from lading.settings import Settings
+from lading.settings.model import default_values
 from lading.sources.archive.reports import rejection_of_refused, report_of_rehearsal
 from lading.sources.archive.runs import RunOutcome, StartedRun, start_run
 from lading.sources.archive.source import ArchiveSource
@@ -56,16 +58,26 @@ class Asked:
 
 @contextmanager
 def opened_for_a_dry_run(settings: Settings) -> Iterator[Lading]:
-    """The installation as it is; where there is no database yet, none is made for a dry run."""
-    try:
-        with open_lading(settings) as lading:
-            yield lading
-    except (DatabaseNotMade, DatabaseNotMigrated) as error:
-        error.advice = (
-            "A dry run makes no database. `lading db upgrade` makes an empty one, or brings one up"
-            " to date; back one that holds data up first."
-        )
-        raise
+    """The installation as it is. Where none was made yet, nothing is held: an empty one, for now.
+
+    Raises `DatabaseNotMigrated` for a database that has other tables than this version needs.
+    """
+    with ExitStack() as stack:
+        try:
+            lading = stack.enter_context(open_lading(settings))
+        except DatabaseNotMade:
+            empty = _for_now(settings, stack.enter_context(TemporaryDirectory(prefix="lading-")))
+            set_up(empty)
+            lading = stack.enter_context(open_lading(empty))
+        yield lading
+
+
+def _for_now(settings: Settings, folder: str) -> Settings:
+    """The same settings, with a database and a store of their own in `folder`."""
+    made = default_values(folder)
+    database = settings.database.model_copy(update=made["database"])
+    store = settings.store.model_copy(update=made["store"])
+    return settings.model_copy(update={"data_dir": folder, "database": database, "store": store})
 
 
 def dry_run(
