@@ -65,7 +65,9 @@ def rejection(number: int, **values: Any) -> Rejection:
     return Rejection(**given)
 
 
-def run_of(rejections: Any, **values: Any) -> ArchiveRun:
+def run_of(
+    rejections: Any, ending: Ending = Ending.DONE, code: str | None = None, **values: Any
+) -> ArchiveRun:
     given: dict[str, Any] = {
         "source": "archive",
         "run": "run-0123456789abcdef",
@@ -88,7 +90,13 @@ def run_of(rejections: Any, **values: Any) -> ArchiveRun:
         "rules": {},
         **values,
     }
-    return ArchiveRun(ending=Ending.DONE, report=RunReport(**given), rejections=rejections)
+    return ArchiveRun(
+        ending=ending,
+        report=RunReport(**given),
+        rejections=rejections,
+        error="it broke" if code else None,
+        error_code=code,
+    )
 
 
 def test_the_table_has_a_line_for_each_rejection_and_no_formula(
@@ -229,6 +237,39 @@ def test_memory_does_not_follow_the_number_of_rejections(tmp_path: Path, writer:
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("ending", "facts", "status"),
+    [
+        (Ending.DONE, {"created": 3}, 0),
+        (Ending.DONE, {"created": 3, "refused": 1}, 1),
+        (Ending.DONE, {"created": 3, "pending": 1}, 1),
+        (Ending.REHEARSED, {"created": 3, "dry_run": True}, 0),
+        (Ending.REHEARSED, {"rejected": 1, "dry_run": True}, 1),
+        (Ending.NOTHING_NEW, {"rejected": 1}, 0),
+        (Ending.SAFE_STOP, {"code": "import_aborted"}, 1),
+        (Ending.FAILED, {"code": "source_missing"}, 3),
+        (Ending.FAILED, {"code": "database_unavailable"}, 4),
+        (Ending.FAILED, {"code": "never_heard_of"}, 1),
+        (Ending.UNDER_WAY, {}, 1),
+        (Ending.HELD, {"job_id": 4}, 1),
+        (Ending.STOPPED, {"pending": 2}, 1),
+    ],
+)
+def test_each_ending_has_its_status_and_can_be_told(
+    ending: Ending, facts: dict[str, Any], status: int
+) -> None:
+    run = run_of([], ending, **facts)
+    assert run.exit_status == status
+    text, document = io.StringIO(), io.StringIO()
+    write_text(run, text)
+    write_json(run, document)
+    told = json.loads(document.getvalue())
+    assert (told["ending"], told["exit_status"]) == (ending, status)
+    lines = text.getvalue().splitlines()
+    assert lines[1] == told["headline"]
+    assert lines[-1] == f"Next step: {told['next_step']}"
 
 
 def test_rejections_of_a_dry_run_come_back_as_they_were() -> None:

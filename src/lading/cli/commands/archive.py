@@ -34,7 +34,13 @@ from lading.cli.archive.report_files import (
     write_text,
 )
 from lading.cli.archive.running import Asked
-from lading.cli.archive.runs import ArchiveRun, RejectionSpool, find_run, recorded_run
+from lading.cli.archive.runs import (
+    ArchiveRun,
+    Ending,
+    RejectionSpool,
+    find_run,
+    recorded_run,
+)
 from lading.cli.failures import NEEDS_A_PERSON, report
 from lading.cli.logs import configure_logs
 from lading.cli.session import Session, with_session
@@ -124,7 +130,9 @@ def run_command(
                 errors = _tell(session, run, wanted, account if due else None)
                 status = run.exit_status
         except Interrupted:
-            output.note("Stopped before its end; the next run begins where this one was.")
+            if session.as_json:
+                output.emit({"ending": Ending.STOPPED, "exit_status": NEEDS_A_PERSON})
+            output.note("Stopped before there was anything to report; start it again.")
             return NEEDS_A_PERSON
         except LadingError as error:
             if account is not None:
