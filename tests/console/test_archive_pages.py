@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from lading.accounts.values import Role
+from lading.console.app import open_console
+from lading.console.live.fragments import Fragment, Fragments, Notice, Visible
+from lading.console.live.ticks import Tick
+from lading.console.pages import archive
 from lading.jobs.values import JobFilter
 from lading.ledger.archive_events import ArchiveRehearsed, ArchiveRunStarted
 from lading.ledger.queries import list_events
@@ -43,7 +48,7 @@ def own(serve_own: GetServed) -> Served:
 
 
 def runs(sight: Sight) -> dict[str, dict[str, str]]:
-    return {row["Run"]: row for row in sight.rows("Runs")}
+    return {row["Run"]: row for row in sight.rows("List of runs")}
 
 
 def funnel(sight: Sight) -> dict[str, str]:
@@ -78,7 +83,7 @@ def test_the_menu_has_the_archive_only_where_one_is_configured(
 def test_runs_and_dry_runs_are_one_list_that_says_what_each_was_asked_and_did(
     visitor: Visitor,
 ) -> None:
-    rows = visitor.get("/archive").rows("Runs")
+    rows = visitor.get("/archive").rows("List of runs")
     said = [row["What it did, and was asked to be"] for row in rows]
     assert said == [
         "Would insert 1, wrote nothing Dry run, safe run, keys that begin with AUD/",
@@ -98,7 +103,7 @@ def test_runs_and_dry_runs_are_one_list_that_says_what_each_was_asked_and_did(
 
 def test_the_list_of_runs_is_narrowed_and_paged_by_its_address(visitor: Visitor) -> None:
     dry = visitor.get("/archive?kind=dry")
-    assert [row["State"] for row in dry.rows("Runs")] == ["Rehearsed", "Rehearsed"]
+    assert [row["State"] for row in dry.rows("List of runs")] == ["Rehearsed", "Rehearsed"]
     assert "2 shown of 2 runs" in dry.text
     assert "Ignored in the address" in visitor.get("/archive?nonsense=1").text
 
@@ -219,8 +224,8 @@ def test_a_code_of_the_library_is_told_with_files_master_checks_and_history(
     visitor: Visitor,
 ) -> None:
     sight = visitor.get(f"/archive/objects/{COMPLETE}")
-    assert [row["There"] for row in sight.rows("Files")] == ["present"] * 4
-    assert sight.rows("Files")[0]["MD5"].endswith("compared by ETag")
+    assert [row["There"] for row in sight.rows("Files of the code")] == ["present"] * 4
+    assert sight.rows("Files of the code")[0]["MD5"].endswith("compared by ETag")
     assert "QuickTime is a container that is taken for masters of films" in sight.text
     assert "prores" in sight.text
     assert sight.rows("Runs that met it") == [
@@ -310,7 +315,7 @@ def test_a_dry_run_from_the_page_is_a_job_that_leaves_one_event_and_nothing_else
         work_on(own, RUN_JOB_KIND)
         rehearsed = events(own, ArchiveRehearsed.kind)[before:]
         assert [one["prefix"] for one in rehearsed] == ["BRD/", "FILE/"]
-        newest = operator.get("/archive").rows("Runs")[0]
+        newest = operator.get("/archive").rows("List of runs")[0]
         assert newest["What it did, and was asked to be"] == (
             "Would insert 0, wrote nothing Dry run, keys that begin with FILE/"
         )
@@ -325,7 +330,7 @@ def test_a_real_run_puts_an_import_in_line_and_its_funnel_fills_as_it_goes(own: 
         work_on(own, RUN_JOB_KIND)
         (started,) = events(own, ArchiveRunStarted.kind)[2:]
         assert started["outcome"] == "queued"
-        row = operator.get("/archive").rows("Runs")[0]
+        row = operator.get("/archive").rows("List of runs")[0]
         assert row["State"] == "Queued"
         waiting = operator.get("/archive/runs/3")
         assert funnel(waiting)["Not already held"] == "6 codes 19 held"
@@ -349,16 +354,24 @@ def test_a_narrow_run_does_not_hide_what_the_last_whole_one_rejected(own: Served
     with visiting(own) as operator:
         operator.post("/archive/runs", {"prefix": "AUD/"})
         work_on(own, RUN_JOB_KIND)
-        assert operator.get("/archive").rows("Runs")[0]["Run"] == "Run 3"
+        assert operator.get("/archive").rows("List of runs")[0]["Run"] == "Run 3"
         assert "15 of the latest run" in operator.get("/archive/rejects").text
 
 
-def test_re_validating_is_a_dry_run_of_that_code_alone(own: Served) -> None:
+@pytest.mark.parametrize(
+    ("rule", "prefix"),
+    [
+        ("md5_mismatch", f"BRD/{ONLY_REJECTED}"),
+        ("sidecar_missing", "BRD/VO-BRD-14396"),
+        ("folder_unknown", "BETACAM SP/VO-BRD-14405"),
+        ("no_folder", "VO-BRD-14406"),
+    ],
+)
+def test_re_validating_is_a_dry_run_of_that_code_alone(own: Served, rule: str, prefix: str) -> None:
     with visiting(own) as operator:
-        sight = operator.get("/archive/rejects?rule=md5_mismatch")
-        operator.press(sight, "Re-validate")
+        operator.press(operator.get(f"/archive/rejects?rule={rule}"), "Re-validate")
         job = run_jobs(own)[0]
-        assert (job["dry_run"], job["prefix"]) == (True, f"BRD/{ONLY_REJECTED}")
+        assert (job["dry_run"], job["prefix"]) == (True, prefix)
 
 
 def test_a_rule_is_ignored_with_a_reason_and_stays_in_the_list(own: Served) -> None:
@@ -385,5 +398,29 @@ def test_a_dry_run_keeps_no_more_rejections_than_a_ledger_should_hold(own: Serve
         work_on(own, RUN_JOB_KIND)
         newest = events(own, ArchiveRehearsed.kind)[-1]
         assert len(newest["rejections"]) == REJECTIONS_KEPT  # type: ignore[arg-type]
-        url = operator.get("/archive").rows("Runs")[0]["Run"].replace("Dry run ", "dry-")
+        url = operator.get("/archive").rows("List of runs")[0]["Run"].replace("Dry run ", "dry-")
         assert "5 more are not here" in operator.get(f"/archive/rejects?run={url}").text
+
+
+def test_rows_and_funnel_are_sent_anew_to_who_looks_at_them(own: Served) -> None:
+    fragments = Fragments()
+    archive.live(fragments)
+    caller = own.accounts.caller_of_session(own.session_of(Role.OPERATOR))
+    assert caller is not None
+    visible = Visible(batches=frozenset({2}), jobs=frozenset({7}), since=1)
+    tick = Tick(
+        since=1,
+        seq=2,
+        at=datetime(2026, 11, 21, tzinfo=UTC),
+        kinds=frozenset({ArchiveRehearsed.kind}),
+        batch_ids=frozenset({2}),
+        job_ids=frozenset({7}),
+    )
+    made = fragments.render(
+        open_console(own.lading), caller, ["archive", "archive-run"], visible, tick
+    )
+    html = {one.target_id: one.html for one in made if isinstance(one, Fragment)}
+    assert set(html) == {"run-2", "j-7", "run-numbers"}
+    assert all(f'id="{target}"' in text for target, text in html.items())
+    assert "Inserted 19" in html["run-2"]
+    assert [one.facts for one in made if isinstance(one, Notice)] == [{"new": 4}]

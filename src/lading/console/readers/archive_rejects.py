@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from lading.ledger.states import Outcome
 from lading.ledger.tables import ingest_batch_item
 from lading.operations.errors import UnknownProblem
 from lading.operations.problems import ProblemKind, fingerprint_of
+from lading.sources.archive.decide import CODE_ITEM, files_of
 from lading.sources.archive.reports import Rejection, reason_of, rejection_of
 from lading.sources.archive.rules import CODE_LENGTH, first_wrong_character, split_name
 from lading.sources.archive.run_jobs import read_rejection
@@ -285,21 +287,24 @@ def _ignored(console: Console, batches: Sequence[Batch], rule: str) -> list[Igno
 
 
 def _reject(row: Row[Any], batch: Batch) -> Reject:
-    return _made(rejection_of(row), batch.source, str(batch.id), row.updated_at)
+    found = _made(rejection_of(row), batch.source, str(batch.id), row.updated_at)
+    files = files_of(json.loads(row.detail)) if row.detail else ()
+    # What a code lacks has no key of its own; its other files say in which folder it lies.
+    return replace(found, prefix=_prefix(files[0].key)) if files else found
 
 
 def _made(found: Rejection, source: str, run: str, seen_at: datetime) -> Reject:
     stem, _ = split_name(found.subject.rpartition("/")[2])
     name = found.found if found.rule == "code_malformed" and found.found else stem
     wrong = first_wrong_character(name)
-    key = found.subject
+    named_by_key = found.kind != CODE_ITEM or found.subject != found.item
     return Reject(
         rejection=found,
         source=source,
         run=run,
         code=stem[:CODE_LENGTH] if wrong == -1 else None,
         marked=mark(name) if found.rule == "code_malformed" else None,
-        prefix=_prefix(key),
+        prefix=_prefix(found.subject) if named_by_key else None,
         seen_at=seen_at,
     )
 
