@@ -59,15 +59,20 @@ class MemoryBucket(Bucket):
         for first in range(0, len(keys), PAGE_OBJECTS):
             yield [self.head(key) for key in keys[first : first + PAGE_OBJECTS]]
 
-    def read(self, key: str, *, bytes_max: int, etag: str | None = None) -> bytes:
+    def read(
+        self, key: str, *, bytes_max: int, etag: str | None = None, size_bytes: int | None = None
+    ) -> bytes:
         """An object whole."""
-        body = b"".join(self.stream(key, etag=etag))
+        body = b"".join(self.stream(key, etag=etag, size_bytes=size_bytes))
         if len(body) > bytes_max:
             raise ObjectChanged("the object is larger than it was listed", subject=key)
         return body
 
-    def stream(self, key: str, *, offset: int = 0, etag: str | None = None) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, offset: int = 0, etag: str | None = None, size_bytes: int | None = None
+    ) -> Iterator[bytes]:
         """An object from `offset` on, in one piece."""
+        del size_bytes  # what an ETag is of has one size
         if etag and self.head(key).etag != etag:
             raise ObjectChanged("another object lies there", subject=key)
         yield self.objects[key][offset:]
