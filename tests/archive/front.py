@@ -65,6 +65,7 @@ class Front:
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.requests: list[Request] = []
+        self._asked: Counter[tuple[str, str]] = Counter()
         self.fault: Fault = lambda _: None
         self.healed = threading.Event()
         self._lock = threading.Lock()
@@ -74,6 +75,12 @@ class Front:
         """Keep an object."""
         self.objects[key] = (body, hashlib.md5(body, usedforsecurity=False).hexdigest())
 
+    def forget(self) -> None:
+        """Count from the beginning again."""
+        with self._lock:
+            self.requests.clear()
+            self._asked.clear()
+
     def counts(self) -> Counter[str]:
         """How many requests of each verb there were."""
         with self._lock:
@@ -82,8 +89,8 @@ class Front:
     def note(self, verb: str, key: str, *, probes: bool = False) -> Request:
         """Count a request."""
         with self._lock:
-            number = 1 + sum(one.verb == verb and one.key == key for one in self.requests[-500:])
-            request = Request(verb, key, number, probes)
+            self._asked[verb, key] += 1
+            request = Request(verb, key, self._asked[verb, key], probes)
             self.requests.append(request)
             return request
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,17 @@ FAST: Mapping[str, Any] = {"retries_max": 1, "retry_timeout_s": 5.0, "fetch_thre
 
 def options_of(archive: ArchiveBucket, **options: Any) -> dict[str, Any]:
     """The settings of a source that reads the bucket."""
-    facts = asdict(archive.facts)
-    return {**facts, "allow_http": True, **FAST, **options}
+    facts = archive.facts
+    return {
+        "bucket": facts.bucket,
+        "endpoint": facts.endpoint,
+        "region": facts.region,
+        "access_key": facts.access_key,
+        "secret_key": facts.secret_key,
+        "allow_http": True,
+        **FAST,
+        **options,
+    }
 
 
 class TakingIn:

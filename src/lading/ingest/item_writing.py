@@ -20,6 +20,7 @@ from lading.base.errors import LadingError, RequestError, SourceError, StoreErro
 from lading.base.steps import Step, reach
 from lading.base.stopping import Interrupted
 from lading.ingest.import_meter import ItemMeter
+from lading.ingest.rules import INTERNAL_FAULT
 from lading.ingest.source import Item, ManySmallItems, OpenBatch, SourceMissing
 from lading.jobs.errors import LeaseLost
 from lading.ledger.items import RecordedItem
@@ -158,13 +159,15 @@ class TogetherWriter:
             value, meter = future.result()
         except ENDS_THE_ATTEMPT:
             raise
-        except LadingError as error:
+        except Exception as error:
             self._run.fail(item, record, error)
+            known = error if isinstance(error, LadingError) else None
             raise ImportAborted(
-                f"the safe run stopped at the first item that is not as it shall be: {error}",
+                "the safe run stopped at the first item that is not as it shall be:"
+                f" {known.message if known else INTERNAL_FAULT.sentence}",
                 subject=item.key,
-                expected=error.expected,
-                found=error.found,
+                expected=known and known.expected,
+                found=known and known.found,
             ) from error
         reach(Step.ITEM_FETCHED)
         pickle.dump((item, record, value), self._spool)
@@ -174,6 +177,7 @@ class TogetherWriter:
         """Write everything, or nothing."""
 
         def write(conn: Connection) -> None:
+            reach(Step.ITEM_GUARDED)
             kept = self._kept()
             while some := list(islice(kept, self._many.writes_max)):
                 outcomes = self._many.write_many(conn, [(item, value) for item, _, value in some])
@@ -181,8 +185,10 @@ class TogetherWriter:
                     _require_planned(item, record, outcome)
                 ids = (record.id for _, record, _ in some)
                 self._run.mark(conn, dict(zip(ids, outcomes, strict=True)))
+                reach(Step.ITEM_WRITTEN)
 
         self._run.commit(write)
+        reach(Step.ITEM_COMMITTED)
         for meter in self._meters:
             meter.finish()
 

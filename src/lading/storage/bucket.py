@@ -126,15 +126,18 @@ class Bucket:
             ended.set()
             lister.join()
 
-    def read(self, key: str, *, bytes_max: int, etag: str | None = None) -> bytes:
+    def read(
+        self, key: str, *, bytes_max: int, etag: str | None = None, size_bytes: int | None = None
+    ) -> bytes:
         """A small object whole, at most `bytes_max` bytes of it, in one request.
 
-        With `etag`, raises `ObjectChanged` when another object lies there by now. Raises
-        `ObjectMissing`.
+        With `etag`, raises `ObjectChanged` when another object lies there by now; with
+        `size_bytes` too, `StoreUnavailable` when the same one comes with another number of bytes.
+        Raises `ObjectMissing`.
         """
         with self._faults.translated("get", key):
             found = obstore.get(self._reader, key)
-            self._require_same(key, etag, found.meta)
+            self._require_same(key, etag, size_bytes, found.meta)
             if found.meta["size"] > bytes_max:
                 raise ObjectChanged(
                     "The object is larger than it was listed",
@@ -146,13 +149,15 @@ class Bucket:
         self._require_whole(key, found.meta["size"], len(body))
         return body
 
-    def stream(self, key: str, *, offset: int = 0, etag: str | None = None) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, offset: int = 0, etag: str | None = None, size_bytes: int | None = None
+    ) -> Iterator[bytes]:
         """The object's bytes from `offset` on, in chunks of about 4 MiB; see `read`."""
         size = offset
         with self._faults.translated("get", key):
             options: Any = {"range": {"offset": offset}} if offset else None
             found = obstore.get(self._reader, key, options=options)
-            self._require_same(key, etag, found.meta)
+            self._require_same(key, etag, size_bytes, found.meta)
             chunks = iter(found.stream(READ_BYTES))
         while True:
             with self._faults.translated("get", key):
@@ -304,17 +309,21 @@ class Bucket:
                 found=printable(str(error), length_max=400),
             ) from error
 
-    def _require_same(self, key: str, etag: str | None, meta: ObjectMeta) -> None:
+    def _require_same(
+        self, key: str, etag: str | None, size_bytes: int | None, meta: ObjectMeta
+    ) -> None:
         found = (meta["e_tag"] or "").strip('"')
         if etag and found != etag:
             raise ObjectChanged(
                 "Another object lies there than was listed", subject=key, expected=etag, found=found
             )
+        if etag and size_bytes is not None:
+            self._require_whole(key, size_bytes, meta["size"])
 
     def _require_whole(self, key: str, expected: int, found: int) -> None:
         if found != expected:
             raise StoreUnavailable(
-                "The object's bytes ended early",
+                "The object's bytes are fewer or more than there shall be",
                 subject=key,
                 expected=f"{expected} bytes",
                 found=f"{found} bytes",

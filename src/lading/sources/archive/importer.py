@@ -157,7 +157,10 @@ class Importer:
     def _read(self, reading: _Reading, file: ArchiveFile, context: FetchContext) -> bytes:
         bytes_max = self._bytes_max(file)
         body = self._reading(
-            file, lambda: self._bucket.read(file.key, bytes_max=bytes_max, etag=file.etag)
+            file,
+            lambda: self._bucket.read(
+                file.key, bytes_max=bytes_max, etag=file.etag, size_bytes=file.size_bytes
+            ),
         )
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         reading.digests[file.key] = (md5, hashlib.sha256(body).hexdigest())
@@ -180,7 +183,9 @@ class Importer:
         """md5 and sha256 of an object, read once."""
 
         def read() -> tuple[str, str]:
-            chunks: Iterator[bytes] = self._bucket.stream(file.key, etag=file.etag)
+            chunks: Iterator[bytes] = self._bucket.stream(
+                file.key, etag=file.etag, size_bytes=file.size_bytes
+            )
             if ends is not None:
                 chunks = ends.watch(chunks)
             digests, _ = digest_chunks(
@@ -193,7 +198,7 @@ class Importer:
     def _check_sums(self, reading: _Reading, context: FetchContext) -> None:
         """Compare what the checksums say with the bytes they describe (B11)."""
         by_key = {file.key: file for file in reading.files}
-        for sidecar in {key for key, _ in reading.checksums}:
+        for sidecar in dict.fromkeys(key for key, _ in reading.checksums):
             lines = [line for key, line in reading.checksums if key == sidecar]
             about = [
                 described(
@@ -297,6 +302,7 @@ class Importer:
             try:
                 return read()
             except ObjectMissing as error:
+                self._require_bucket()
                 raise self._object(file, "object_missing") from error
             except ObjectChanged as error:
                 raise self._object(file, "object_changed", error.expected, error.found) from error

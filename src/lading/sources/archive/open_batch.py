@@ -146,9 +146,10 @@ def code_item(payload: CodeFiles) -> Item:
 
 
 def bounded(key: str) -> str:
-    """A key as an item is called: readable, and short enough for an index."""
+    """A key as an item is called: readable, unlike any other, and short enough for an index."""
     shown = printable(key, length_max=10_000)
-    if len(shown) <= KEY_CHARS_MAX:
+    # A backslash may be the key's own or that of an escaped character.
+    if len(shown) <= KEY_CHARS_MAX and "\\" not in key:
         return shown
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{shown[: KEY_CHARS_MAX - 18]}… {digest}"

@@ -29,7 +29,7 @@ from lading.ledger.events import BatchMoved
 from lading.ledger.items import count_outcomes
 from lading.ledger.queries import count_reasons
 from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState, Outcome
-from lading.ledger.tables import ingest_batch
+from lading.ledger.tables import ingest_batch, ingest_batch_item
 from lading.sources.archive.source import ArchiveSource
 
 REPLACED: Final = "replaced_by_newer_run"
@@ -118,12 +118,13 @@ def start_run(
         batch = get_batch(conn, found[key]) if key in found else None
         if batch is None:
             raise InternalError("a scan did not record the run that it found", subject=key)
-        worth_it = again or _is_worth_another_try(conn, batch)
+        worth_it = again or _was_written_over(conn, batch) or _is_worth_another_try(conn, batch)
     if batch.state in ACTIVE_BATCH_STATES:
         return StartedRun(batch.id, key, RunOutcome.UNDER_WAY, _job_of(parts, batch))
-    if batch.state is BatchState.IMPORTED or not worth_it:
+    if not worth_it:
         return StartedRun(batch.id, key, RunOutcome.NOTHING_NEW)
-    parts.db.run(lambda conn: _replace_older(conn, source.name, batch, actor))
+    if not within:
+        parts.db.run(lambda conn: _replace_older(conn, source.name, batch, actor))
     (result,) = Ingest(parts).queue([batch.id], actor=actor, all_or_nothing=safe_run, stop=stop)
     if result.outcome is QueueOutcome.QUEUED:
         return StartedRun(batch.id, key, RunOutcome.QUEUED, result.job_id)
@@ -134,6 +135,8 @@ def start_run(
 
 def _is_worth_another_try(conn: Connection, batch: Batch) -> bool:
     """Whether anything of a run that was looked at before can end otherwise now."""
+    if batch.state is BatchState.IMPORTED:
+        return False
     if batch.state is BatchState.PREFLIGHT_FAILED:
         return batch.reason != ALL_REJECTED.code
     if batch.state not in {BatchState.PARTIAL, BatchState.FAILED}:
@@ -143,6 +146,25 @@ def _is_worth_another_try(conn: Connection, batch: Batch) -> bool:
         return True
     reasons = count_reasons(conn, batch)
     return bool(outcomes[Outcome.FAILED] and WORTH_ANOTHER_TRY & reasons.keys())
+
+
+def _was_written_over(conn: Connection, batch: Batch) -> bool:
+    """Whether a run that ended later changed what was held: a bucket may be again what it was."""
+    ended = batch.finished_at or batch.preflighted_at
+    if ended is None:
+        return False
+    later = (
+        select(ingest_batch.c.id, ingest_batch.c.queued_revision)
+        .where(ingest_batch.c.source == batch.source, ingest_batch.c.finished_at > ended)
+        .subquery()
+    )
+    item = ingest_batch_item.c
+    written = select(item.id).where(
+        item.batch_id == later.c.id,
+        item.revision == later.c.queued_revision,
+        item.outcome == Outcome.UPDATED.value,
+    )
+    return conn.scalar(written.limit(1)) is not None
 
 
 def _job_of(parts: IngestParts, batch: Batch) -> int | None:
