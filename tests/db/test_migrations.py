@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import delete, insert, inspect, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 import lading.accounts.tables
 import lading.jobs.tables
@@ -29,7 +31,7 @@ from lading.db.migrate import (
 )
 from lading.db.schema import metadata
 from lading.ledger.chain import GENESIS_HASH
-from lading.library.tables import site
+from lading.library.tables import asset, asset_cover, asset_file, site
 from lading.testing.servers_db import url_of
 
 MakeDatabase = Callable[..., Database]
@@ -213,6 +215,71 @@ def test_an_upgrade_cut_off_on_mariadb_goes_on_when_run_again(
     with database.read() as conn:
         assert conn.scalar(text("SELECT count(*) FROM ledger_head")) == 1
         assert conn.scalar(text("SELECT count(*) FROM queue_control")) == 1
+
+
+def upgrade_to(database: Database, revision: str) -> None:
+    """As a program that knew no later one would have left it."""
+    with database.write() as conn:
+        command.upgrade(migrate.alembic_config(conn), revision)
+
+
+def insert_asset_with_cover(database: Database) -> tuple[int, int]:
+    """An asset, its original, and the file that is its cover; the ids of the two files."""
+    stamps = {"created_at": now(), "updated_at": now()}
+    with database.write() as conn:
+        made = conn.execute(
+            insert(asset).values(content_hash="a" * 64, asset_type="photo", **stamps)
+        )
+        (asset_id,) = made.inserted_primary_key or ()
+        ids = []
+        for role, digest in (("original", "a" * 64), ("cover", "c" * 64)):
+            made = conn.execute(
+                insert(asset_file).values(
+                    asset_id=asset_id,
+                    role=role,
+                    path=f"{role}.jpg",
+                    path_sha256=digest,
+                    sha256=digest,
+                    size_bytes=7,
+                    store="library",
+                    location=f"sha256/{digest}",
+                    **stamps,
+                )
+            )
+            ids += made.inserted_primary_key or ()
+        cover = {"owner_kind": "asset", "owner_id": asset_id, "cover_hash": "c" * 64}
+        conn.execute(insert(asset_cover).values(**cover, file_id=ids[1], **stamps))
+    return ids[0], ids[1]
+
+
+def test_files_and_the_covers_that_refer_to_them_outlive_files_kept_in_place(
+    make_database: MakeDatabase,
+) -> None:
+    database = make_database(migrated=False)
+    upgrade_to(database, "0004")
+    original, cover = insert_asset_with_cover(database)
+    kept = ("id", "asset_id", "role", "path", "path_sha256", "sha256", "size_bytes", "location")
+    query = select(*(asset_file.c[name] for name in kept)).order_by(asset_file.c.id)
+    with database.read() as conn:
+        before = conn.execute(query).all()
+    assert upgrade(database) is True
+    with database.read() as conn:
+        assert conn.execute(query).all() == before
+        assert [row.id for row in before] == [original, cover]
+        assert conn.execute(select(asset_file.c.md5, asset_file.c.etag)).all() == [(None, None)] * 2
+        found = conn.execute(
+            select(asset_file.c.role, asset_file.c.sha256).join(
+                asset_cover, asset_cover.c.file_id == asset_file.c.id
+            )
+        ).all()
+    assert found == [("cover", "c" * 64)]
+    # The cover still holds on to its file, and a file may be without a sha256 now.
+    with pytest.raises(IntegrityError), database.write() as conn:
+        conn.execute(delete(asset_file).where(asset_file.c.id == cover))
+    with database.write() as conn:
+        conn.execute(update(asset_file).where(asset_file.c.id == original).values(sha256=None))
+    fresh = make_database()
+    assert facts_of_schema(database) == facts_of_schema(fresh)
 
 
 def test_revisions_are_one_line_without_branches() -> None:
