@@ -174,7 +174,7 @@ class TogetherWriter:
         self._meters.append(meter)
 
     def finish(self) -> None:
-        """Write everything, or nothing."""
+        """Write everything, or nothing. Raises `ImportAborted` when the database refuses a row."""
 
         def write(conn: Connection) -> None:
             reach(Step.ITEM_GUARDED)
@@ -187,7 +187,15 @@ class TogetherWriter:
                 self._run.mark(conn, dict(zip(ids, outcomes, strict=True)))
                 reach(Step.ITEM_WRITTEN)
 
-        self._run.commit(write)
+        try:
+            self._run.commit(write)
+        except (*ENDS_THE_ATTEMPT, ImportAborted):
+            raise
+        except Exception as error:
+            raise ImportAborted(
+                f"the safe run could not be written: {INTERNAL_FAULT.sentence}",
+                found=f"{type(error).__name__}: {error}",
+            ) from error
         reach(Step.ITEM_COMMITTED)
         for meter in self._meters:
             meter.finish()
