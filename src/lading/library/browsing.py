@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
-from lading.db.counting import Count, count_capped, count_each_capped
+from lading.db.counting import COUNT_CAP, Count, count_capped, count_each_capped
 from lading.db.keyset import Key, Position, beyond, sorting, walk_page
 from lading.library.filters import AssetFilter, asset_conditions
 from lading.library.known import UnknownAsset, asset_row
@@ -146,28 +146,60 @@ def asset_facets(conn: Connection, filters: AssetFilter) -> list[Facet]:
         .order_by(column.asset_type, column.asset_subtype)
         .limit(FACETS_MAX)
     ).all()
-    counts = count_each_capped(
-        conn,
-        {
-            number: select(column.id).where(
-                column.asset_type == kind.asset_type,
-                column.asset_subtype.is_(None)
-                if kind.asset_subtype is None
-                else column.asset_subtype == kind.asset_subtype,
-                *everywhere,
-            )
-            for number, kind in enumerate(kinds)
-        },
-    )
+    counts = _count_few(conn, everywhere)
+    if counts is None:
+        counts = count_each_capped(
+            conn, {(kind[0], kind[1]): _of_kind(*kind).where(*everywhere) for kind in kinds}
+        )
     return [
-        Facet(kind.asset_type, kind.asset_subtype, counts[number])
-        for number, kind in enumerate(kinds)
+        Facet(kind.asset_type, kind.asset_subtype, counts.get((kind[0], kind[1]), Count(0)))
+        for kind in kinds
     ]
 
 
-def count_browsed(conn: Connection, filters: AssetFilter) -> Count:
-    """How many assets the filter shows, exactly up to the cap."""
-    return count_capped(conn, select(asset.c.id).where(*asset_conditions(filters)))
+def count_browsed(
+    conn: Connection, filters: AssetFilter, facets: Sequence[Facet] | None = None
+) -> Count:
+    """How many assets the filter shows, exactly up to the cap.
+
+    Added up from the facets where they were counted already: a search reads every title.
+    """
+    if facets is None or len(facets) >= FACETS_MAX:
+        return count_capped(conn, select(asset.c.id).where(*asset_conditions(filters)))
+    shown = [
+        facet.count
+        for facet in facets
+        if (not filters.types or facet.asset_type in filters.types)
+        and (not filters.subtypes or facet.asset_subtype in filters.subtypes)
+    ]
+    total = sum(count.value for count in shown)
+    exact = total <= COUNT_CAP and all(count.exact for count in shown)
+    return Count(min(total, COUNT_CAP), exact)
+
+
+def _of_kind(asset_type: str, asset_subtype: str | None) -> Select[Any]:
+    column = asset.c
+    subtype = column.asset_subtype
+    return select(column.id).where(
+        column.asset_type == asset_type,
+        subtype.is_(None) if asset_subtype is None else subtype == asset_subtype,
+    )
+
+
+def _count_few(
+    conn: Connection, conditions: Sequence[ColumnElement[bool]]
+) -> dict[tuple[str, str | None], Count] | None:
+    """How many assets there are of each type and subtype, in one go; None when there are many."""
+    kind = (asset.c.asset_type, asset.c.asset_subtype)
+    found = select(*kind).where(*conditions).limit(COUNT_CAP + 1).subquery()
+    rows = conn.execute(
+        select(found.c.asset_type, found.c.asset_subtype, func.count().label("assets")).group_by(
+            found.c.asset_type, found.c.asset_subtype
+        )
+    ).all()
+    if sum(row.assets for row in rows) > COUNT_CAP:
+        return None
+    return {(row.asset_type, row.asset_subtype): Count(int(row.assets)) for row in rows}
 
 
 def _order(sort: AssetSort) -> _Order:

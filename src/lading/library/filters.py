@@ -231,19 +231,23 @@ def _search_condition(search: Search) -> ColumnElement[bool]:
 
 def _words_condition(title: Any, words: Sequence[str]) -> ColumnElement[bool]:
     """That each of `words` begins a word of the title, in whatever case."""
+    if not words:
+        return false()
     plain: Any = func.coalesce(title, "")
     for mark in _BREAKS:
         plain = func.replace(plain, mark, " ")
     plain = literal(" ").concat(plain)
-    if not words:
-        return false()
     return and_(
-        *(
-            # SQLite lowers ASCII alone, so a word as it was typed counts as well.
-            or_(
-                func.lower(plain).contains(f" {word.lower()}", autoescape=True),
-                plain.contains(f" {word}", autoescape=True),
-            )
-            for word in words
-        )
+        # That a title holds the words at all is asked first: it is many times cheaper, and true of
+        # few. No word has a mark in it that is replaced.
+        *(_holds(func.coalesce(title, ""), word) for word in words),
+        *(_holds(plain, f" {word}") for word in words),
+    )
+
+
+def _holds(text: Any, part: str) -> ColumnElement[bool]:
+    # SQLite lowers ASCII alone, so what was typed counts as it is as well.
+    return or_(
+        func.lower(text).contains(part.lower(), autoescape=True),
+        text.contains(part, autoescape=True),
     )

@@ -209,42 +209,37 @@ def sites_seeing(conn: Connection, hashes: Iterable[str]) -> dict[str, list[str]
     for chunk in chunked(dict.fromkeys(hashes)):
         ways = union(*(way.where(asset.c.content_hash.in_(chunk)) for way in _sights())).subquery()
         rows = conn.execute(
-            select(ways.c.content_hash, site.c.key)
+            select(ways.c.content_hash, ways.c.deleted_at, site.c.key)
             .join_from(ways, site, site.c.id == ways.c.site_id)
             .order_by(ways.c.content_hash, site.c.key)
         )
         for row in rows:
-            found.setdefault(row.content_hash, []).append(row.key)
+            # Not asked of the database: SQLite would look through all that is not in the trash
+            # rather than for these few.
+            if row.deleted_at is None:
+                found.setdefault(row.content_hash, []).append(row.key)
     return found
 
 
 def _sights() -> Iterator[Select[Any]]:
-    """Every pair of an asset and a site that sees it, by each of the routes."""
+    """Every pair of an asset, in the trash or not, and a site shown it, by each of the routes."""
     own, listed, opened = asset_site_membership, site_allow_list, site_access_package
-    live = asset.c.deleted_at.is_(None)
     hash_ = asset.c.content_hash
-    yield (
-        select(hash_, own.c.site_id).join_from(asset, own, own.c.asset_id == asset.c.id).where(live)
-    )
-    yield (
-        select(hash_, listed.c.site_id)
-        .join_from(asset, listed, listed.c.content_hash == hash_)
-        .where(live)
-    )
+    assets = select(hash_, asset.c.deleted_at)
+    yield assets.add_columns(own.c.site_id).join(own, own.c.asset_id == asset.c.id)
+    yield assets.add_columns(listed.c.site_id).join(listed, listed.c.content_hash == hash_)
     packed = access_package_asset
     yield (
-        select(hash_, opened.c.site_id)
-        .join_from(asset, packed, packed.c.content_hash == hash_)
+        assets.add_columns(opened.c.site_id)
+        .join(packed, packed.c.content_hash == hash_)
         .join(opened, opened.c.package_id == packed.c.package_id)
-        .where(live)
     )
     shown, boxed = container_site_membership, access_package_container
     for kind, (container, item) in CONTAINERS.items():
         inside = (
-            select(hash_)
-            .join_from(asset, item, item.c.content_hash == hash_)
+            assets.join(item, item.c.content_hash == hash_)
             .join(container, container.c.id == item.c.container_id)
-            .where(live, container.c.deleted_at.is_(None))
+            .where(container.c.deleted_at.is_(None))
         )
         yield inside.add_columns(shown.c.site_id).join(
             shown,

@@ -243,10 +243,11 @@ def read_assets(
         if filters.site is not None:
             require_site(conn, filters.site)
         page = browse_assets(conn, filters, sort=sort, cursor=cursor, limit=limit)
+        facets = asset_facets(conn, filters)
         return AssetList(
             cards=asset_cards(conn, page.assets),
-            count=count_browsed(conn, filters),
-            facets=asset_facets(conn, filters),
+            count=count_browsed(conn, filters, facets),
+            facets=facets,
             next_cursor=page.next_cursor,
             prev_cursor=page.prev_cursor,
             site=filters.site,
