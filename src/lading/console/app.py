@@ -10,7 +10,6 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from time import monotonic
 from types import ModuleType
 from typing import Any, Final
 
@@ -23,7 +22,6 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from sqlalchemy import Connection
 
 from lading import __version__
 from lading.accounts.accounts import Accounts
@@ -39,6 +37,7 @@ from lading.console.parts import Console
 from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
+from lading.console.readers.problem_watch import ProblemWatch
 from lading.console.reasons import known_reasons
 from lading.console.render import Renderer
 from lading.console.security import headers
@@ -48,12 +47,8 @@ from lading.console.security.guards import requires
 from lading.console.security.hosts import KnownHosts
 from lading.console.static_files import StaticFiles
 from lading.console.status import StatusReader
-from lading.db.counting import Count
-from lading.operations.problem_desk import Problems
-from lading.operations.problems import count_problems
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
-PROBLEMS_COUNTED_EVERY_S: Final = 2.0
 _LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -64,13 +59,15 @@ def create_app(lading: Lading, *, host: str, port: int) -> Litestar:
 
 def open_console(lading: Lading) -> Console:
     """The parts of a console on an open installation."""
-    engine = EngineReader(lading, count_problems=_ProblemCounter(lading.operations.problems))
+    problems = ProblemWatch(lading.db, lading.operations.problems)
+    engine = EngineReader(lading, count_problems=problems.count)
     return Console(
         lading=lading,
         accounts=Accounts(lading.db, limits=lading.settings.console.account_limits),
         operations=lading.operations,
         engine=engine,
         overview=OverviewReader(lading, engine),
+        problems=problems,
         metrics=MetricsReader(lading),
         status=StatusReader(lading, version=__version__, engine=engine),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
@@ -120,22 +117,6 @@ def build_app(console: Console, *, host: str, port: int) -> Litestar:
     app.state.live = streams
     headers.install(app, secure=settings.secure)
     return app
-
-
-class _ProblemCounter:
-    """Counts problems for the strip: a little late rather than twice a second."""
-
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
-        self._last = Count(0)
-        self._counted_s = -PROBLEMS_COUNTED_EVERY_S
-
-    def __call__(self, conn: Connection) -> Count:
-        if monotonic() - self._counted_s >= PROBLEMS_COUNTED_EVERY_S:
-            found = count_problems(conn, self._problems.wording)
-            self._last = Count(found.problems, found.exact)
-            self._counted_s = monotonic()
-        return self._last
 
 
 def _caller(request: Request[Any, Any, Any]) -> Caller:

@@ -9,6 +9,7 @@ from lading.bootstrap import Lading
 from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
+from lading.console.readers.problem_watch import ProblemWatch
 from lading.console.render import Renderer
 from lading.console.status import StatusReader
 from lading.operations.operations import Operations
@@ -23,6 +24,7 @@ class Console:
     operations: Operations
     engine: EngineReader
     overview: OverviewReader
+    problems: ProblemWatch
     metrics: MetricsReader
     status: StatusReader
     renderer: Renderer

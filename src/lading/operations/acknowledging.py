@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, literal, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from lading.db.clock import now
 from lading.ledger.chain import Entry
@@ -29,15 +39,22 @@ def is_acknowledged(
     """The condition that a batch or job is hidden: noted since it last changed, and not overdue."""
     return (
         select(literal(1))
-        .where(
-            _ack.target_kind == kind,
-            _ack.target_id == target_id,
-            _ack.target_name == "",
-            _ack.at >= changed_at,
-            _still(),
-        )
+        .where(hides(kind, target_id, changed_at))
         .correlate_except(acknowledgement)
         .exists()
+    )
+
+
+def hides(
+    kind: str, target_id: ColumnElement[int], changed_at: Column[Any] | ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """The same as a condition on `acknowledgement`, to join it by: one row at most fulfils it."""
+    return and_(
+        _ack.target_kind == kind,
+        _ack.target_id == target_id,
+        _ack.target_name == "",
+        _ack.at >= changed_at,
+        _still(),
     )
 
 

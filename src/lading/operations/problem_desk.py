@@ -18,6 +18,7 @@ from lading.operations.problems import (
     ProblemGroup,
     ProblemKind,
     ProblemPage,
+    ProblemSurvey,
 )
 from lading.operations.values import Operation, Preview, Resource, Selection, Targets, Verb
 from lading.operations.wording import Wording
@@ -59,6 +60,11 @@ class Problems:
                 source=source,
                 with_acknowledged=with_acknowledged,
             )
+
+    def survey(self, *, with_acknowledged: bool = False) -> ProblemSurvey:
+        """The groups, and how much is acknowledged, read once for both."""
+        with self._db.read() as conn:
+            return problems.survey_problems(conn, self.wording, with_acknowledged=with_acknowledged)
 
     def count(self, *, cap: int = COUNT_CAP) -> ProblemCount:
         """What a badge shows; as many groups as the list has."""

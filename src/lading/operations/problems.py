@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    Row,
     Select,
     Subquery,
     and_,
@@ -32,15 +32,17 @@ from lading.ledger.events import ScanFinished, ScanRefused
 from lading.ledger.queries import last_event
 from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item
+from lading.library.statements import chunked
 from lading.operations.acknowledging import (
     BATCH,
     JOB,
     acknowledged_sources,
-    is_acknowledged,
+    hides,
 )
 from lading.operations.errors import UnknownProblem
 from lading.operations.rules import PROBLEM_BATCH_STATES
 from lading.operations.scans import SCAN_JOB_KIND
+from lading.operations.tables import acknowledgement
 from lading.operations.wording import Retry, Wording
 
 SAMPLES: Final = 3
@@ -49,6 +51,8 @@ COUNT_CAP: Final = 10_000
 _PROBLEM_STATES: Final = sorted(state.value for state in PROBLEM_BATCH_STATES)
 _SPOILED: Final = sorted({Outcome.REJECTED.value, Outcome.FAILED.value})
 _ALL_REJECTED: Final = "all_rejected"
+# Joined, not asked for in a condition, which databases work out anew wherever it is named.
+_HIDDEN: Final = case((acknowledgement.c.id.is_not(None), 1), else_=0).label("hidden")
 
 
 class ProblemKind(StrEnum):
@@ -107,6 +111,19 @@ class ProblemCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemSurvey:
+    """All groups with something to show, and how many problems are acknowledged in all groups."""
+
+    groups: Sequence[ProblemGroup]
+    acknowledged: int
+
+    def counted(self, cap: int = COUNT_CAP) -> ProblemCount:
+        """The groups, and the problems in them up to `cap`."""
+        total = sum(group.count for group in self.groups)
+        return ProblemCount(len(self.groups), min(total, cap), total <= cap)
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemPage:
     """Problems of one group, the latest row first, and the cursor of the page after them."""
 
@@ -124,22 +141,34 @@ def list_problem_groups(
     with_acknowledged: bool = False,
 ) -> list[ProblemGroup]:
     """All groups that have something to show, the latest first. A constant number of statements."""
+    found = survey_problems(conn, wording, kinds=kinds, with_acknowledged=with_acknowledged)
+    return [group for group in found.groups if source is None or group.source == source]
+
+
+def survey_problems(
+    conn: Connection,
+    wording: Wording,
+    *,
+    kinds: Collection[ProblemKind] = tuple(ProblemKind),
+    with_acknowledged: bool = False,
+) -> ProblemSurvey:
+    """All groups that have something to show, and how much is acknowledged, read once."""
     groups: list[ProblemGroup] = []
     for kind in (ProblemKind.BATCH, ProblemKind.ITEM, ProblemKind.JOB):
         if kind in kinds:
             groups += _groups(conn, wording, kind, with_acknowledged=with_acknowledged)
     if ProblemKind.SOURCE in kinds:
         groups += _source_groups(conn, wording, with_acknowledged=with_acknowledged)
-    if source is not None:
-        groups = [group for group in groups if group.source == source]
-    return sorted(groups, key=lambda group: (group.last_seen, group.fingerprint), reverse=True)
+    shown = [group for group in groups if group.count]
+    return ProblemSurvey(
+        sorted(shown, key=lambda group: (group.last_seen, group.fingerprint), reverse=True),
+        sum(group.acknowledged for group in groups),
+    )
 
 
 def count_problems(conn: Connection, wording: Wording, *, cap: int = COUNT_CAP) -> ProblemCount:
     """What a badge shows: the groups of the list, and the problems in them up to `cap`."""
-    groups = list_problem_groups(conn, wording)
-    total = sum(group.count for group in groups)
-    return ProblemCount(len(groups), min(total, cap), total <= cap)
+    return survey_problems(conn, wording).counted(cap)
 
 
 def get_problem_group(conn: Connection, wording: Wording, fingerprint: str) -> ProblemGroup:
@@ -204,60 +233,72 @@ def parse_fingerprint(fingerprint: str) -> tuple[ProblemKind, str, str]:
 def _groups(
     conn: Connection, wording: Wording, kind: ProblemKind, *, with_acknowledged: bool
 ) -> list[ProblemGroup]:
-    rows = _rows(kind)
+    """The groups of a kind, those with nothing to show among them: what is hidden counts, too."""
+    every = _rows(kind)
+    column = every.c
+    # Named twice below and gone through once: databases keep such a table until the end.
+    rows = select(column.row_id, column.source, column.code, column.seen_at, column.hidden).cte(
+        "found"
+    )
     shown = rows.c.hidden <= int(with_acknowledged)
     seen = case((shown, rows.c.seen_at))
-    count = func.sum(case((shown, 1), else_=0))
-    found = conn.execute(
+    groups = (
         select(
             rows.c.source,
             rows.c.code,
-            count.label("shown"),
+            func.sum(case((shown, 1), else_=0)).label("shown"),
             func.sum(rows.c.hidden).label("hidden"),
             func.min(seen, type_=rows.c.seen_at.type).label("first_seen"),
             func.max(seen, type_=rows.c.seen_at.type).label("last_seen"),
         )
         .group_by(rows.c.source, rows.c.code)
-        .having(count > 0)
-    ).all()
-    if not found:
-        return []
-    samples = _samples(conn, kind, shown=shown, rows=rows)
-    return [
-        _group(
-            wording,
-            kind,
-            row.source,
-            row.code,
-            count=int(row.shown),
-            hidden=int(row.hidden),
-            first_seen=row.first_seen,
-            last_seen=row.last_seen,
-            samples=samples.get((row.source, row.code), []),
-        )
-        for row in found
-    ]
-
-
-def _samples(
-    conn: Connection, kind: ProblemKind, *, shown: ColumnElement[bool], rows: Subquery
-) -> dict[tuple[str, str], list[ProblemTarget]]:
-    """The latest few of each group, in one statement."""
+        .subquery("groups")
+    )
     place = (
         func.row_number()
         .over(partition_by=(rows.c.source, rows.c.code), order_by=rows.c.row_id.desc())
         .label("place")
     )
-    numbered = select(rows, place).where(shown).subquery()
-    query = (
-        select(numbered)
-        .where(numbered.c.place <= SAMPLES)
-        .order_by(numbered.c.source, numbered.c.code, numbered.c.place)
+    latest = (
+        select(rows.c.row_id, rows.c.source, rows.c.code, place).where(shown).subquery("latest")
     )
-    samples: dict[tuple[str, str], list[ProblemTarget]] = {}
-    for row in conn.execute(query):
-        samples.setdefault((row.source, row.code), []).append(_target(kind, row))
-    return samples
+    same = and_(
+        latest.c.source == groups.c.source,
+        latest.c.code == groups.c.code,
+        latest.c.place <= SAMPLES,
+    )
+    found = conn.execute(
+        select(groups, latest.c.row_id)
+        .select_from(groups.outerjoin(latest, same))
+        .order_by(groups.c.source, groups.c.code, latest.c.place)
+    ).all()
+    wanted = sorted(row.row_id for row in found if row.row_id is not None)
+    targets = {
+        row.row_id: _target(kind, row)
+        for chunk in chunked(wanted)
+        for row in conn.execute(select(every).where(column.row_id.in_(chunk)))
+    }
+    return [
+        _group(
+            wording,
+            kind,
+            source,
+            code,
+            count=int(rows_of[0].shown),
+            hidden=int(rows_of[0].hidden),
+            first_seen=rows_of[0].first_seen,
+            last_seen=rows_of[0].last_seen,
+            samples=[targets[row.row_id] for row in rows_of if row.row_id in targets],
+        )
+        for (source, code), rows_of in _by_group(found).items()
+    ]
+
+
+def _by_group(rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Row[Any]]]:
+    found: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault((row.source, row.code), []).append(row)
+    return found
 
 
 def _group(
@@ -324,22 +365,28 @@ def _batch_rows() -> Select[Any]:
         .correlate(ingest_batch)
         .scalar_subquery()
     )
-    return select(
-        batch.id.label("row_id"),
-        batch.id.label("target_id"),
-        batch.batch_key.label("name"),
-        null().label("item"),
-        batch.source.label("source"),
-        func.coalesce(batch.reason, batch.state).label("code"),
-        batch.updated_at.label("seen_at"),
-        _hidden(is_acknowledged(BATCH, batch.id, batch.updated_at)),
-        failed_job.label("retry_job"),
-    ).where(
-        batch.state.in_(_PROBLEM_STATES),
-        or_(
-            and_(batch.reason.is_not(None), batch.reason != _ALL_REJECTED),
-            batch.state == BatchState.PREFLIGHT_STALE.value,
-        ),
+    return (
+        select(
+            batch.id.label("row_id"),
+            batch.id.label("target_id"),
+            batch.batch_key.label("name"),
+            null().label("item"),
+            batch.source.label("source"),
+            func.coalesce(batch.reason, batch.state).label("code"),
+            batch.updated_at.label("seen_at"),
+            _HIDDEN,
+            failed_job.label("retry_job"),
+        )
+        .select_from(
+            ingest_batch.outerjoin(acknowledgement, hides(BATCH, batch.id, batch.updated_at))
+        )
+        .where(
+            batch.state.in_(_PROBLEM_STATES),
+            or_(
+                and_(batch.reason.is_not(None), batch.reason != _ALL_REJECTED),
+                batch.state == BatchState.PREFLIGHT_STALE.value,
+            ),
+        )
     )
 
 
@@ -355,13 +402,13 @@ def _item_rows() -> Select[Any]:
             batch.source.label("source"),
             func.coalesce(item.reason, item.outcome).label("code"),
             item.updated_at.label("seen_at"),
-            _hidden(is_acknowledged(BATCH, batch.id, batch.updated_at)),
+            _HIDDEN,
             null().label("retry_job"),
         )
         .select_from(
             ingest_batch.join(
                 ingest_batch_item, and_(item.batch_id == batch.id, item.revision == batch.revision)
-            )
+            ).outerjoin(acknowledgement, hides(BATCH, batch.id, batch.updated_at))
         )
         .where(batch.state.in_(_PROBLEM_STATES), item.outcome.in_(_SPOILED))
     )
@@ -391,10 +438,14 @@ def _job_rows() -> Select[Any]:
             job.kind.label("source"),
             func.coalesce(job.error_code, job.status).label("code"),
             job.finished_at.label("seen_at"),
-            _hidden(is_acknowledged(JOB, job.id, job.finished_at)),
+            _HIDDEN,
             job.id.label("retry_job"),
         )
-        .select_from(import_job.outerjoin(later, later.c.own_key == job.own_key))
+        .select_from(
+            import_job.outerjoin(later, later.c.own_key == job.own_key).outerjoin(
+                acknowledgement, hides(JOB, job.id, job.finished_at)
+            )
+        )
         .where(
             job.status == JobState.FAILED.value,
             job.batch_id.is_(None),
@@ -402,10 +453,6 @@ def _job_rows() -> Select[Any]:
             ~guarded,
         )
     )
-
-
-def _hidden(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return case((condition, 1), else_=0).label("hidden")
 
 
 def _source_problems(
@@ -436,13 +483,11 @@ def _source_groups(
             ProblemKind.SOURCE,
             target.name,
             code,
-            count=1,
+            count=int(with_acknowledged or not target.acknowledged),
             hidden=int(target.acknowledged),
             first_seen=target.seen_at,
             last_seen=target.seen_at,
             samples=[target],
         )
-        for code, target in _source_problems(
-            conn, wording, None, with_acknowledged=with_acknowledged
-        )
+        for code, target in _source_problems(conn, wording, None, with_acknowledged=True)
     ]

@@ -113,7 +113,11 @@ def read_problems(
     console: Console, *, with_acknowledged: bool = False, source: str | None = None
 ) -> ProblemList:
     """The groups, the latest first."""
-    groups = console.operations.problems.groups(source=source, with_acknowledged=with_acknowledged)
+    if with_acknowledged:
+        survey = console.operations.problems.survey(with_acknowledged=True)
+    else:
+        survey = console.problems.survey()
+    groups = [group for group in survey.groups if source is None or group.source == source]
     lines = _lines(console, [target for group in groups for target in group.samples])
     cards = []
     for group in groups:
@@ -122,7 +126,9 @@ def read_problems(
     return ProblemList(
         cards=cards,
         problems=sum(group.count for group in groups),
-        hidden=_hidden(console, groups, with_acknowledged=with_acknowledged),
+        hidden=sum(group.acknowledged for group in groups)
+        if with_acknowledged
+        else survey.acknowledged,
     )
 
 
@@ -149,15 +155,6 @@ def read_problem(
         lines=_lines(console, page.targets),
         next_cursor=page.next_cursor,
         prev_cursor=page.prev_cursor,
-    )
-
-
-def _hidden(console: Console, groups: Sequence[ProblemGroup], *, with_acknowledged: bool) -> int:
-    """How many problems are acknowledged."""
-    if with_acknowledged:
-        return sum(group.acknowledged for group in groups)
-    return sum(
-        group.acknowledged for group in console.operations.problems.groups(with_acknowledged=True)
     )
 
 
