@@ -38,6 +38,7 @@ from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
 from lading.console.readers.problem_watch import ProblemWatch
+from lading.console.readers.series import SeriesReader
 from lading.console.reasons import known_reasons
 from lading.console.render import Renderer
 from lading.console.security import headers
@@ -69,6 +70,7 @@ def open_console(lading: Lading) -> Console:
         overview=OverviewReader(lading, engine),
         problems=problems,
         metrics=MetricsReader(lading),
+        series=SeriesReader(lading.db),
         status=StatusReader(lading, version=__version__, engine=engine),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )

@@ -12,7 +12,6 @@ from lading.base.units import format_bytes, format_count, format_duration
 from lading.console.charts import BarChart, Column, bar_chart
 from lading.console.formats import format_number, format_utc, zone_of
 from lading.console.parts import Console
-from lading.console.readers.backlog import read_backlog
 from lading.console.readers.metrics import SPANS, Bucket, Span
 
 
@@ -31,9 +30,8 @@ def charts_of(console: Console, span: str, caller: Caller) -> Charts:
     """The charts of one span, in the viewer's zone."""
     chosen = SPANS[span]
     zone = zone_of(caller.account.preferences.get("zone"))
-    came = console.metrics.throughput(span)
-    failed = console.metrics.failures(span)
-    backlog = read_backlog(console.lading.db, span)
+    series = console.series.read(span)
+    came, failed, backlog = series.came, series.failed, series.backlog
 
     def label(at: datetime) -> str:
         return at.astimezone(zone).strftime("%Y-%m-%d" if chosen.step_s >= 86_400 else "%H:%M")

@@ -10,6 +10,7 @@ from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
 from lading.console.readers.problem_watch import ProblemWatch
+from lading.console.readers.series import SeriesReader
 from lading.console.render import Renderer
 from lading.console.status import StatusReader
 from lading.operations.operations import Operations
@@ -26,5 +27,6 @@ class Console:
     overview: OverviewReader
     problems: ProblemWatch
     metrics: MetricsReader
+    series: SeriesReader
     status: StatusReader
     renderer: Renderer

@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from lading.console.job_words import kind_word
 from lading.console.listing import Field, ListQuery
 from lading.console.parts import Console
 from lading.console.vocabulary import BATCH_LOOKS
-from lading.db.counting import COUNT_CAP, Count, count_each_capped
+from lading.db.counting import COUNT_CAP, Count, count_capped, count_each_capped
 from lading.jobs.queries import newest_jobs, next_jobs
 from lading.jobs.values import PRIORITY_MIN, JobRow
 from lading.ledger.batch_lists import (
@@ -249,6 +249,21 @@ def count_views(conn: Connection, filters: BatchFilter) -> dict[str, Count]:
     """How many batches are under each tab."""
     counts = count_batches(conn, filters)
     return {name: _sum(counts, view) for name, view in VIEWS.items()}
+
+
+def count_view(conn: Connection, name: str) -> Count:
+    """How many batches are under one tab."""
+    return count_capped(conn, select(ingest_batch.c.id).where(*_under(name)))
+
+
+def has_any(conn: Connection, name: str) -> bool:
+    """Whether any batch is under this tab."""
+    return conn.execute(select(ingest_batch.c.id).where(*_under(name)).limit(1)).first() is not None
+
+
+def _under(name: str) -> list[ColumnElement[bool]]:
+    view = VIEWS[name]
+    return batch_conditions(BatchFilter(states=sorted(view.states), hindered=view.hindered))
 
 
 def count_newer(conn: Connection, since_seq: int) -> int:

@@ -14,10 +14,9 @@ from lading.base.counts import Count
 from lading.base.units import format_count
 from lading.console.formats import format_utc
 from lading.console.parts import Console
-from lading.console.readers.import_queue import count_views
+from lading.console.readers.import_queue import count_view, has_any
 from lading.console.readers.overview import FunnelStep, Overview
 from lading.console.readers.problems import ProblemCard, read_problems
-from lading.ledger.batch_lists import BatchFilter
 from lading.operations.problems import ProblemKind
 
 REASONS_SHOWN: Final = 5
@@ -71,7 +70,7 @@ def needs_of(console: Console, overview: Overview) -> list[NeedLine]:
         words = f"for {format_count(len(rest), 'further reason')}"
         lines.append(NeedLine(others, words, "/problems", "failed"))
     with console.lading.db.read() as conn:
-        ready = count_views(conn, BatchFilter())["ready"]
+        ready = count_view(conn, "ready")
     if ready:
         words = (
             "batch waits for you to preflight or queue it"
@@ -113,9 +112,8 @@ def funnel_of(overview: Overview) -> list[FunnelLine]:
 def first_steps(console: Console, overview: Overview) -> list[FirstStep]:
     """What to do first, in order, while nothing was ever imported; then nothing."""
     with console.lading.db.read() as conn:
-        views = count_views(conn, BatchFilter())
-    if views["done"].value:
-        return []
+        if has_any(conn, "done"):
+            return []
     sources = bool(overview.sources)
     scanned = any(source.last_scan is not None for source in overview.sources)
     workers = any(now.alive for now in overview.workers)
