@@ -253,6 +253,8 @@ def test_a_code_that_only_rejected_keys_name_has_its_page(visitor: Visitor) -> N
     sight = visitor.get("/archive/objects/VO-BRD-14404")
     assert {row["Rule"] for row in sight.rows("Rejections")} == {"type_mismatch"}
     assert len(sight.rows("Rejections")) == 2
+    (row,) = visitor.get("/archive/objects/VO-BRD-14406").rows("Rejections")
+    assert row["Rule"] == "no_folder"
 
 
 def test_an_unknown_code_says_so_and_what_to_do(visitor: Visitor) -> None:

@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 
 from lading.accounts.values import Role
 from lading.console.app import create_app
+from lading.testing.console_archive import ARCHIVE
 from tests.console.browser.crawl import Links, crawl
 from tests.console.browser.looks import (
     STOPS_MAX,
@@ -192,12 +193,15 @@ def test_no_two_pages_have_one_title(served: GetServed) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", ["busy", "failing", "empty", "archive"])
+@pytest.mark.parametrize("data", ["busy", "failing", "empty", ARCHIVE])
 @pytest.mark.parametrize("role", Role)
 def test_every_link_leads_somewhere(served: GetServed, role: Role, data: str) -> None:
     with client_of(served(data), role) as client:
         crawled = crawl(client)
-    assert not crawled.problems, "\n".join(crawled.problems)
+    # The bucket of the archive is nowhere: what lies in it is said to be out of reach.
+    away = "503: /media/" if data == ARCHIVE else "-"
+    problems = [problem for problem in crawled.problems if not problem.startswith(away)]
+    assert not problems, "\n".join(problems)
     assert len(crawled.statuses) > 25
 
 

@@ -157,7 +157,7 @@ def rejects_of_code(conn: Connection, batches: Sequence[Batch], code: str) -> li
             select(ingest_batch_item)
             .where(
                 *rejected_in(batch),
-                (_item.item_key == code) | _item.item_key.contains(f"/{code}", autoescape=True),
+                _item.item_key.contains(code, autoescape=True),
             )
             .order_by(_item.seq)
             .limit(SAMPLES * 4)
