@@ -193,7 +193,7 @@ def test_codes_are_listed_by_state_with_what_is_there_of_each(visitor: Visitor) 
     assert rejected[ONLY_REJECTED]["Streaming copy"] == "invalid"
     assert rejected["VO-BRD-14396"][".md5"] == "absent"
     assert rejected["VO-BRD-14397"][".json"] == "invalid"
-    assert rejected["VO-BRD-14397"][".pdf"] == "not known"
+    assert rejected["VO-BRD-14397"][".pdf"] == "present"
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,9 @@ def rehearse(
         for key in keys:
             with source.open_batch(BatchRef(0, key, 0)) as opened:
                 found.batch_key = key
+                run.rehearse(opened, require_many_small(opened))
                 if isinstance(opened, DescribedBatch):
                     found.detail = opened.detail
-                run.rehearse(opened, require_many_small(opened))
     return found
 
 

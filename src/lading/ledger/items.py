@@ -210,7 +210,8 @@ def mark_failed(
     reason: str,
     detail: Mapping[str, Any],
 ) -> None:
-    """Record that importing one item failed and why (A20)."""
+    """Record that importing one item failed and why (A20), beside what was planned of it."""
+    planned = conn.scalar(select(_item.detail).where(_item.id == row_id))
     conn.execute(
         update(ingest_batch_item)
         .where(_item.id == row_id, _item.outcome == Outcome.PENDING.value)
@@ -222,7 +223,7 @@ def mark_failed(
             lease=lease,
             last_error=printable(error, length_max=ERROR_LENGTH_MAX),
             reason=reason,
-            detail=as_json(detail),
+            detail=as_json({**(json.loads(planned) if planned else {}), **detail}),
             updated_at=now(),
         )
     )

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lading.base.errors import printable
 from lading.cli import output
+from lading.sources.archive.inventory import judge_listed
 from lading.sources.archive.reports import reason_of
 from lading.sources.archive.rules import (
     CODE_LENGTH,
     KeyRules,
     KeyStage,
-    KeyVerdict,
     first_wrong_character,
-    judge_key,
 )
 from lading.sources.archive.values import Fault
-from lading.storage.bucket import is_plain_key
 
 ACCEPTED: Final = "accepted"
 LEFT_OUT: Final = "left_out"
@@ -81,12 +78,7 @@ class JudgedKey:
 
 def judged(key: str, rules: KeyRules) -> JudgedKey:
     """What phase 1 makes of a key."""
-    verdict = judge_key(key, rules)
-    if verdict.stage is KeyStage.ACCEPTED and not is_plain_key(key):
-        # The name is good, and yet no client could ask for the object.
-        found = printable(key, length_max=200)
-        fault = Fault("key_unreadable", "a path of plain folders and a name", found, key)
-        verdict = KeyVerdict(KeyStage.TYPE, verdict.code, verdict.kind, fault)
+    verdict = judge_listed(key, rules)
     word, rule = ACCEPTED, None
     if verdict.fault is not None:
         word, rule = REJECTED, verdict.fault.code

@@ -133,7 +133,7 @@ def _funnel(report: RunReport) -> Iterator[str]:
         size = format_bytes(counts.get("bytes", 0))
         yield _row("in the folder of its type", f"{counts.get('accepted', 0):,} ({codes}, {size})")
         yield _row("keys rejected", f"{counts.get('rejected', 0):,}")
-    yield f"Phase 2, compare with the library{_took(report, 'plan')}"
+    yield f"Phase 2, compare with the library{_took(report, 'compare')}"
     yield _row("held already", f"{report.held:,}")
     yield _row("new or changed", f"{report.new:,}")
     codes_rejected = max(0, report.rejected - counts.get("rejected", 0))

@@ -53,7 +53,7 @@ OBJECT_FIELDS: Final = (
     Field("state", "State", {name: CODE_STATES[name].word.lower() for name in STATES}),
     Field("carrier", "Type"),
 )
-PRESENT, ABSENT, INVALID, UNKNOWN = "present", "absent", "invalid", "not known"
+PRESENT, ABSENT, INVALID = "present", "absent", "invalid"
 
 _item = ingest_batch_item.c
 
@@ -191,7 +191,7 @@ def rejected_line(console: Console, row: Row[Any]) -> CodeLine:
         kind=code_kind(row.item_key),
         carrier=type_code(row.item_key),
         state="rejected",
-        files=_listed_files(console, detail, found.subject, phase=found.phase),
+        files=_listed_files(console, detail, found.subject),
         run=str(row.batch_id),
         rule=found.rule,
         updated_at=row.updated_at,
@@ -240,23 +240,10 @@ def kind_of(file: FileRow) -> FileKind | None:
     return FileKind(file.facts.variant) if file.facts.variant in set(FileKind) else None
 
 
-def _listed_files(
-    console: Console, detail: Mapping[str, Any], subject: str, *, phase: int
-) -> dict[FileKind, str]:
-    """What a rejection tells of the files of its code; in phase 3 all that are required were there.
-
-    One that is named by the rejection is invalid.
-    """
-    listed = files_of(detail)
-    if listed:
-        there = {file.kind for file in listed}
-        found = {kind: PRESENT if kind in there else ABSENT for kind in FILE_WORDS}
-    else:
-        found = dict.fromkeys(FILE_WORDS, UNKNOWN)
-        if phase == 3:
-            required = [source.options.file_rules.required for source in archives_of(console)]
-            sure = frozenset.intersection(*required) if required else frozenset()
-            found |= dict.fromkeys([FileKind.STREAMING, *sure], PRESENT)
+def _listed_files(console: Console, detail: Mapping[str, Any], subject: str) -> dict[FileKind, str]:
+    """What a rejection tells of the files of its code; one that it names is invalid."""
+    there = {file.kind for file in files_of(detail)}
+    found = {kind: PRESENT if kind in there else ABSENT for kind in FILE_WORDS}
     extension = subject.rpartition(".")[2].lower()
     for source in archives_of(console):
         kind = source.options.key_rules.extensions.get(extension)

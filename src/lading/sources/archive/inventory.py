@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
+from lading.base.errors import printable
 from lading.sources.archive.rules import KeyRules, KeyStage, KeyVerdict, judge_key
 from lading.sources.archive.values import ArchiveFile, Fault, FileKind
 from lading.storage.bucket import ListedObject, is_plain_key
@@ -21,6 +22,7 @@ from lading.storage.bucket import ListedObject, is_plain_key
 LEFT_OUT_MAX: Final = 200
 """Values of a rule that are told apart; what more there are is counted together."""
 EXAMPLES_MAX: Final = 5
+FOUND_CHARS_MAX: Final = 200
 
 _SCHEMA: Final = """
 CREATE TABLE file (code TEXT, key TEXT, kind TEXT, size INTEGER, etag TEXT,
@@ -77,6 +79,7 @@ class Inventory:
 
     def __init__(self, rules: KeyRules) -> None:
         self.counts = Phase1()
+        self.seconds: float | None = None  # how long the listing took
         self._rules = rules
         self._left_out: dict[tuple[str, str], LeftOut] = {}
         # An empty name is a file that nobody else sees and that goes with the connection.
@@ -98,7 +101,7 @@ class Inventory:
         rejected: list[tuple[Any, ...]] = []
         self.counts.pages += 1
         for found in page:
-            verdict = _judge(found.key, self._rules)
+            verdict = judge_listed(found.key, self._rules)
             self._count(found, verdict)
             if verdict.fault is not None:
                 fault = verdict.fault
@@ -169,10 +172,15 @@ def build_inventory(pages: Iterable[Sequence[ListedObject]], rules: KeyRules) ->
     return inventory
 
 
-def _judge(key: str, rules: KeyRules) -> KeyVerdict:
-    """What becomes of a key; one that no reader can ask for is rejected though its name is good."""
+def judge_listed(key: str, rules: KeyRules) -> KeyVerdict:
+    """What becomes of a listed key; one that nobody can ask for is rejected, whatever its name."""
     verdict = judge_key(key, rules)
     if verdict.stage is KeyStage.ACCEPTED and not is_plain_key(key):
-        fault = Fault("key_unreadable", "a path of plain folders and a name", repr(key)[1:-1], key)
+        fault = Fault(
+            "key_unreadable",
+            "a path of plain folders and a name",
+            printable(key, length_max=FOUND_CHARS_MAX),
+            key,
+        )
         return KeyVerdict(KeyStage.TYPE, verdict.code, verdict.kind, fault)
     return verdict

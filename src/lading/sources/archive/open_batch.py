@@ -49,21 +49,26 @@ class ArchiveBatch:
         self._decider = decider
         self._importer = importer
         self._decisions: dict[Decision, int] = dict.fromkeys(Decision, 0)
-        self._started = time.monotonic()
+        self._deciding_s = 0.0
+        self._fetching_since: float | None = None
 
     def decide(
         self, conn: Connection, items: Sequence[Item], *, check_bytes: bool = False
     ) -> Sequence[Decided]:
         """One decision for each item, reading only (B4). Bytes are checked at import anyway."""
         del check_bytes
+        began = time.monotonic()
         decided = self._decider.decide(conn, items)
         for one in decided:
             self._decisions[one.decision] += 1
+        self._deciding_s += time.monotonic() - began
         return decided
 
     def fetch(self, item: Item, decided: Decision, context: FetchContext) -> object:
         """Phase 3: read and check the sidecars of a code (B5); from several threads."""
         del decided
+        if self._fetching_since is None:
+            self._fetching_since = time.monotonic()
         return self._importer.fetch(item, context)
 
     def write(self, conn: Connection, item: Item, fetched: object) -> Outcome:
@@ -82,14 +87,32 @@ class ArchiveBatch:
             values.append(fetched)
         return self._importer.write(conn, values)
 
+    def log_phases(self, source: str) -> None:
+        """Say what phases 2 and 3 did, as far as they came, and how long they took (B9)."""
+        decisions = {decision.value: count for decision, count in self._decisions.items() if count}
+        if decisions:
+            seconds = round(self._deciding_s, 3)
+            log.info("archive compared", phase=2, source=source, seconds=seconds, **decisions)
+        if self._fetching_since is not None:
+            seconds = round(time.monotonic() - self._fetching_since, 3)
+            counts = self._importer.counts()
+            log.info("archive read", phase=3, source=source, seconds=seconds, **counts)
+
 
 class ListedRun(ArchiveBatch):
-    """A run as the bucket has it now (phases 1 and 2)."""
+    """A run as the bucket has it now (phases 1 and 2, and 3 where it is only rehearsed)."""
 
     def __init__(self, inventory: Inventory, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._inventory = inventory
-        self.detail: Mapping[str, Any] = describe(inventory)
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """What is recorded of phases 1 and 2 with the run."""
+        seconds = {"compare": round(self._deciding_s, 3)}
+        if self._inventory.seconds is not None:
+            seconds["list"] = self._inventory.seconds
+        return {**describe(self._inventory), "seconds": seconds}
 
     def items(self) -> Iterator[Item]:
         """The codes in order, then the rejected keys."""
@@ -98,12 +121,6 @@ class ListedRun(ArchiveBatch):
         for key, size_bytes, stage, fault in self._inventory.rejected():
             payload = RejectedKey(key, stage.value, fault)
             yield Item(bounded(key), KEY_ITEM, payload, bytes=size_bytes)
-
-    def log_phase_2(self, source: str) -> None:
-        """Say what was decided, and how long it took (B9)."""
-        counts = {decision.value: count for decision, count in self._decisions.items() if count}
-        seconds = round(time.monotonic() - self._started, 3)
-        log.info("archive compared", phase=2, source=source, seconds=seconds, **counts)
 
 
 class PlannedRun(ArchiveBatch):
@@ -124,13 +141,6 @@ class PlannedRun(ArchiveBatch):
                 stage = str(item.detail.get("stage", ""))
                 payload = RejectedKey(fault.key or item.key, stage, fault)
                 yield Item(item.key, item.kind, payload, bytes=item.bytes)
-
-    def log_phase_3(self, source: str) -> None:
-        """Say what was read and written, and how long it took (B9)."""
-        seconds = round(time.monotonic() - self._started, 3)
-        log.info(
-            "archive imported", phase=3, source=source, seconds=seconds, **self._importer.counts()
-        )
 
 
 def code_item(payload: CodeFiles) -> Item:

@@ -97,7 +97,6 @@ def report_of_run(db: Database, batch_id: int, *, safe_run: bool = False) -> Run
     for (decision, outcome), count in plan.items():
         outcomes[outcome] += count
         new += count if decision in {Decision.CREATE, Decision.UPDATE} else 0
-    times = (batch.found_at, batch.preflighted_at, batch.finished_at)
     return RunReport(
         source=batch.source,
         run=batch.batch_key,
@@ -118,7 +117,7 @@ def report_of_run(db: Database, batch_id: int, *, safe_run: bool = False) -> Run
         refused=outcomes[Outcome.FAILED],
         pending=outcomes[Outcome.PENDING],
         rules=rules,
-        seconds=_seconds(*times, queued_at=batch.queued_at),
+        seconds=_seconds(detail, batch.queued_at, batch.finished_at),
         error=batch.reason,
     )
 
@@ -188,7 +187,10 @@ def report_of_rehearsal(
         refused=refused,
         pending=0,
         rules=dict(found.refused),
-        seconds={"all": round((finished_at - started_at).total_seconds(), 3)},
+        seconds={
+            **found.detail.get("seconds", {}),
+            "all": round((finished_at - started_at).total_seconds(), 3),
+        },
     )
 
 
@@ -227,15 +229,10 @@ def _text(value: object) -> str | None:
 
 
 def _seconds(
-    found_at: datetime,
-    preflighted_at: datetime | None,
-    finished_at: datetime | None,
-    *,
-    queued_at: datetime | None,
+    detail: Mapping[str, Any], queued_at: datetime | None, finished_at: datetime | None
 ) -> dict[str, float]:
-    seconds = {}
-    if preflighted_at is not None:
-        seconds["plan"] = round((preflighted_at - found_at).total_seconds(), 3)
-    if finished_at is not None and queued_at is not None:
+    """By phase; the time in line counts as a part of the import."""
+    seconds = {str(phase): float(took) for phase, took in detail.get("seconds", {}).items()}
+    if finished_at is not None and queued_at is not None and finished_at >= queued_at:
         seconds["import"] = round((finished_at - queued_at).total_seconds(), 3)
     return seconds

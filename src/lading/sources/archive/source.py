@@ -111,7 +111,7 @@ class ArchiveSource:
                 fetches_max=self.options.fetch_threads,
             )
             yield run
-            run.log_phase_2(self.name)
+            run.log_phases(self.name)
         finally:
             inventory.close()
 
@@ -127,7 +127,7 @@ class ArchiveSource:
         try:
             yield run
         finally:
-            run.log_phase_3(self.name)
+            run.log_phases(self.name)
 
     def stat_location(self, location: str) -> int:
         """The size in bytes of an object. Raises `ItemRefused`, `SourceMissing`."""
@@ -151,9 +151,9 @@ class ArchiveSource:
                 next_step=error.advice,
             ) from error
         digest = inventory.finish()
-        seconds = round(time.monotonic() - started, 3)
+        inventory.seconds = round(time.monotonic() - started, 3)
         counts = inventory.counts.as_dict()
-        log.info("archive listed", phase=1, source=self.name, seconds=seconds, **counts)
+        log.info("archive listed", phase=1, source=self.name, seconds=inventory.seconds, **counts)
         return inventory, digest
 
     def _keep(self, key: str, inventory: Inventory) -> None:
