@@ -17,6 +17,7 @@ from lading.jobs.states import JobState
 from lading.ledger.queries import list_events
 from lading.ledger.states import BatchState
 from lading.library.tables import asset
+from lading.sources.archive.documents import parse_metadata
 from lading.storage.port import StoreUnavailable
 from lading.testing.archive_bucket import PDF
 from lading.testing.installation import ACTOR
@@ -222,12 +223,14 @@ def test_a_bucket_that_is_lost_in_the_middle_keeps_what_was_written_and_goes_on(
     assert Request("get", "BRD/VO-BRD-00001.json", 2) not in front.requests
 
 
+@pytest.mark.parametrize("of_objects", [NO_BUCKET, Trouble(404, "NoSuchKey")], ids=lambda t: t.code)
 def test_a_bucket_that_stays_lost_fails_the_job_and_a_retry_goes_on(
-    here: TakingIn, front: Front
+    of_objects: Trouble, here: TakingIn, front: Front
 ) -> None:
+    """Also where a service says of its objects alone that they are gone."""
     started = here.start()
     assert started.job_id is not None
-    front.fault = lambda _: NO_BUCKET
+    front.fault = lambda request: NO_BUCKET if request.verb == "list" else of_objects
     here.installation.drain()
     job = here.installation.queue.get(started.job_id)
     assert (job.status, job.error_code) == (JobState.FAILED, "source_missing")
@@ -294,16 +297,13 @@ def test_what_nobody_foresaw_about_one_code_stops_no_other(
     here: TakingIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also in a safe run, which names it and writes nothing."""
-    from lading.sources.archive import importer  # noqa: PLC0415 - to break it
-
-    sound = importer.parse_metadata
 
     def breaks(body: bytes, key: str, *, bytes_max: int) -> object:
         if key == METADATA:
             raise RecursionError("deeper than anybody thought")
-        return sound(body, key, bytes_max=bytes_max)
+        return parse_metadata(body, key, bytes_max=bytes_max)
 
-    monkeypatch.setattr(importer, "parse_metadata", breaks)
+    monkeypatch.setattr("lading.sources.archive.importer.parse_metadata", breaks)
     safe = here.run(safe_run=True)
     assert (safe.error, here.rules(safe)) == ("import_aborted", {BAD: "internal_fault"})
     assert count_of(here.db, asset) == 0

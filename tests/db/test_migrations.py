@@ -227,13 +227,10 @@ def insert_asset_with_cover(database: Database) -> tuple[int, int]:
     """An asset, its original, and the file that is its cover; the ids of the two files."""
     stamps = {"created_at": now(), "updated_at": now()}
     with database.write() as conn:
-        made = conn.execute(
-            insert(asset).values(content_hash="a" * 64, asset_type="photo", **stamps)
-        )
-        (asset_id,) = made.inserted_primary_key or ()
-        ids = []
+        conn.execute(insert(asset).values(content_hash="a" * 64, asset_type="photo", **stamps))
+        asset_id = conn.scalar(select(asset.c.id))
         for role, digest in (("original", "a" * 64), ("cover", "c" * 64)):
-            made = conn.execute(
+            conn.execute(
                 insert(asset_file).values(
                     asset_id=asset_id,
                     role=role,
@@ -246,10 +243,10 @@ def insert_asset_with_cover(database: Database) -> tuple[int, int]:
                     **stamps,
                 )
             )
-            ids += made.inserted_primary_key or ()
+        original, of_cover = conn.scalars(select(asset_file.c.id).order_by(asset_file.c.id))
         cover = {"owner_kind": "asset", "owner_id": asset_id, "cover_hash": "c" * 64}
-        conn.execute(insert(asset_cover).values(**cover, file_id=ids[1], **stamps))
-    return ids[0], ids[1]
+        conn.execute(insert(asset_cover).values(**cover, file_id=of_cover, **stamps))
+    return original, of_cover
 
 
 def test_files_and_the_covers_that_refer_to_them_outlive_files_kept_in_place(
