@@ -1,0 +1,317 @@
+"""One Delta table: rows read by SQL, changed by merges that lose no race, and its past versions.
+
+A change reads the rows it is about, decides, and merges on the very version it read. Delta refuses
+the commit when somebody else changed the same partition since; then it is all done again, after a
+wait, a bounded number of times. So a decision always rests on what it replaces.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic
+
+from lading.base.errors import LadingError, RequestError
+from lading.catalog.columns import BUCKET, Shape
+from lading.catalog.delta import deltalake, faults
+from lading.catalog.errors import (
+    CatalogBusy,
+    CatalogIncompatible,
+    CatalogMoved,
+    CatalogVersionMissing,
+)
+from lading.catalog.filters import Where, condition, keys_condition, limit_clause, text_literal
+from lading.catalog.location import CatalogLocation
+from lading.catalog.rules import Row, wait_s
+
+ATTEMPTS_MAX: Final = 40
+RETENTION_H_MIN: Final = 168
+Decide = Callable[[Mapping[tuple[str, ...], Row]], Sequence[Row]]
+"""Given the rows held, by key: the rows to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a table: its number, when it was committed, and by what."""
+
+    number: int
+    committed_at: datetime
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did: small files joined into fewer, old files deleted."""
+
+    files_joined: int
+    files_made: int
+    files_deleted: int
+
+
+class DeltaRows(Generic[Row]):
+    """The rows of one table below one prefix. Safe from several threads, processes and machines.
+
+    It keeps no state but its address. The table is made by whoever first writes to it; until then
+    it reads as empty. Raises `StoreUnavailable`, `StoreDenied`, `CatalogIncompatible`.
+    """
+
+    def __init__(
+        self,
+        location: CatalogLocation,
+        prefix: str,
+        shape: Shape[Row],
+        *,
+        wait: Callable[[float], object] = time.sleep,
+        attempts_max: int = ATTEMPTS_MAX,
+    ) -> None:
+        self.shape: Shape[Row] = shape
+        self.location = location
+        self.address = location.address(prefix, shape.name)
+        self._options = location.storage_options()
+        self._wait = wait
+        self._attempts_max = attempts_max
+
+    def change(self, keys: Sequence[tuple[str, ...]], decide: Decide[Row]) -> Sequence[Row]:
+        """Write what `decide` makes of the rows held under `keys`, all of one partition.
+
+        `decide` is asked again, with what is held by then, after each commit that was refused; an
+        error out of it ends the change. Returns the rows written. Raises `CatalogBusy`.
+        """
+        bucket = self.shape.bucket_of(keys[0][0])
+        for attempt in range(self._attempts_max):
+            table = self._opened() or self._created()
+            wanted = keys_condition(self.shape, bucket, keys)
+            held = {self.shape.key_of(row): row for row in self._select(table, wanted)}
+            rows = decide(held)
+            if not rows or self._merged(table, bucket, rows):
+                return rows
+            self._wait(wait_s(attempt, random.SystemRandom().random()))
+        raise CatalogBusy(
+            f"Others changed {self.shape.name} at each of {self._attempts_max} tries",
+            subject=", ".join(keys[0]),
+        )
+
+    def held(self, keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Row]:
+        """The rows under these keys, all of one partition, as of now."""
+        table = self._opened()
+        if table is None or not keys:
+            return {}
+        wanted = keys_condition(self.shape, self.shape.bucket_of(keys[0][0]), keys)
+        return {self.shape.key_of(row): row for row in self._select(table, wanted)}
+
+    def rows(
+        self,
+        where: Where | None = None,
+        *,
+        limit: int | None = None,
+        version: int | None = None,
+        only: str = "true",
+        beside: Mapping[str, Any] | None = None,
+    ) -> Iterator[Row]:
+        """The rows that a filter finds, in the order of their keys, a batch in memory at a time.
+
+        `version` reads the table as it was. `only` is a further condition of ours in SQL, over
+        this table and those `beside` it.
+        """
+        wanted = f"{condition(self.shape, where)} AND {only}"
+        last = limit_clause(limit)
+        table = self._opened(version)
+        if table is None:
+            return iter(())
+        return self._select(table, wanted, last, beside)
+
+    def snapshot(self) -> Any:
+        """The table as it is now, to be read `beside` another one; None before the first row."""
+        return self._opened()
+
+    def count(
+        self,
+        what: str = "count(*)",
+        *,
+        only: str = "true",
+        beside: Mapping[str, Any] | None = None,
+        among: str | None = None,
+    ) -> int:
+        """A number that an aggregate of ours gives; 0 when there is no table.
+
+        It goes over the rows of this table, or over what `among` makes of them.
+        """
+        table = self._opened()
+        if table is None:
+            return 0
+        statement = f"SELECT {what} AS n FROM {among or self.shape.name} WHERE {only}"
+        (batch,) = self._batches(table, statement, beside)
+        found: int = batch.column("n").to_pylist()[0]
+        return found
+
+    def version(self) -> int | None:
+        """The number of the newest version; None before the first row."""
+        table = self._opened()
+        return None if table is None else int(table.version())
+
+    def versions(self, limit: int = 50) -> list[Version]:
+        """The newest versions, newest first."""
+        table = self._opened()
+        if table is None:
+            return []
+        with faults(self.location, "list the versions of", self.shape.name):
+            history = table.history(limit)
+        return [
+            Version(
+                int(entry["version"]),
+                datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=entry["timestamp"]),
+                str(entry["operation"]).lower(),
+            )
+            for entry in history
+        ]
+
+    def restore(self, to: int, *, expected: int) -> int:
+        """Make the table what it was at version `to`, as a new version, whose number is returned.
+
+        All that was written since goes out of sight, so the caller says which version they looked
+        at. Raises `CatalogMoved` when it is not the newest, and `CatalogVersionMissing`.
+        """
+        table = self._opened()
+        if table is None or not 0 <= to <= table.version():
+            raise CatalogVersionMissing(
+                "There is no such version", subject=self.shape.name, found=to
+            )
+        self._require_version(table, expected)
+        self._opened(to)
+        with faults(self.location, "restore", self.shape.name):
+            try:
+                table.restore(to)
+            except deltalake().exceptions.CommitFailedError:
+                self._require_version(self._opened(), expected)
+                raise
+        found: int = self._opened().version()
+        return found
+
+    def compact(self, *, retention_h: int = RETENTION_H_MIN) -> Compacted:
+        """Join small files, and delete those that no version of the last `retention_h` hours has.
+
+        Older versions can then not be restored. A week is the least: a reader or writer that
+        began earlier may still need what would be deleted. One caller at a time is best.
+        """
+        if retention_h < RETENTION_H_MIN:
+            raise RequestError(
+                "Files may still be in use",
+                subject=self.shape.name,
+                expected=f"at least {RETENTION_H_MIN} hours",
+                found=f"{retention_h} hours",
+            )
+        conflict = deltalake().exceptions.CommitFailedError
+        for attempt in range(self._attempts_max):
+            table = self._opened()
+            if table is None:
+                return Compacted(0, 0, 0)
+            try:
+                with faults(self.location, "compact", self.shape.name):
+                    done = table.optimize.compact()
+                    deleted = table.vacuum(retention_hours=retention_h, dry_run=False)
+            except conflict:
+                self._wait(wait_s(attempt, random.SystemRandom().random()))
+                continue
+            return Compacted(done["numFilesRemoved"], done["numFilesAdded"], len(deleted))
+        raise CatalogBusy("Others kept changing the table", subject=self.shape.name)
+
+    def _merged(self, table: Any, bucket: str, rows: Sequence[Row]) -> bool:
+        """Whether the rows were committed on top of the version that `table` is at."""
+        same = " AND ".join(f"held.{name} = given.{name}" for name in (BUCKET, *self.shape.key))
+        merger = table.merge(
+            self.shape.table(rows),
+            predicate=f"held.{BUCKET} = {text_literal(bucket)} AND {same}",
+            source_alias="given",
+            target_alias="held",
+        )
+        change = merger.when_matched_update_all().when_not_matched_insert_all()
+        with faults(self.location, "write", self.shape.name):
+            try:
+                change.execute()
+            except deltalake().exceptions.CommitFailedError:
+                return False
+        return True
+
+    def _opened(self, version: int | None = None) -> Any:
+        """The table at its newest or another version; None when there is none yet."""
+        package = deltalake()
+        with faults(self.location, "open", self.shape.name):
+            try:
+                table = package.DeltaTable(
+                    self.address, version=version, storage_options=self._options
+                )
+            except package.exceptions.TableNotFoundError:
+                if version is None:
+                    return None
+                raise CatalogVersionMissing(
+                    "There is no such version", subject=self.shape.name, found=version
+                ) from None
+        self._require_columns(table)
+        return table
+
+    def _created(self) -> Any:
+        """The table, made now unless somebody else was faster."""
+        package = deltalake()
+        fault: LadingError | None = None
+        try:
+            with faults(self.location, "create", self.shape.name):
+                package.DeltaTable.create(
+                    self.address,
+                    self.shape.schema(),
+                    mode="error",
+                    partition_by=[BUCKET],
+                    name=self.shape.name,
+                    storage_options=self._options,
+                )
+        except LadingError as error:
+            fault = error
+        table = self._opened()
+        if table is None:
+            raise fault or CatalogIncompatible("The table vanished", subject=self.address)
+        return table
+
+    def _require_columns(self, table: Any) -> None:
+        names = {field.name for field in table.schema().fields}
+        if names != {BUCKET, *self.shape.columns}:
+            raise CatalogIncompatible(
+                f"The table {self.shape.name} has other columns",
+                subject=str(self.location),
+                expected=", ".join(self.shape.columns),
+                found=", ".join(sorted(names)),
+            )
+
+    def _require_version(self, table: Any, expected: int) -> None:
+        if table.version() != expected:
+            raise CatalogMoved(
+                f"The table {self.shape.name} was changed since",
+                expected=f"version {expected}",
+                found=f"version {table.version()}",
+            )
+
+    def _select(
+        self, table: Any, wanted: str, last: str = "", beside: Mapping[str, Any] | None = None
+    ) -> Iterator[Row]:
+        columns, order = ", ".join(self.shape.columns), ", ".join(self.shape.key)
+        statement = (
+            f"SELECT {columns} FROM {self.shape.name} WHERE {wanted} ORDER BY {order} {last}"
+        )
+        for batch in self._batches(table, statement, beside):
+            yield from self.shape.rows(batch)
+
+    def _batches(
+        self, table: Any, statement: str, beside: Mapping[str, Any] | None = None
+    ) -> Iterator[Any]:
+        with faults(self.location, "read", self.shape.name):
+            query = deltalake().QueryBuilder().register(self.shape.name, table)
+            for name, other in (beside or {}).items():
+                query.register(name, other)
+            batches = iter(query.execute(statement))
+        while True:
+            with faults(self.location, "read", self.shape.name):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch

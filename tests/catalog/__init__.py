@@ -1,0 +1,1 @@
+"""The recordings catalog: rules, tables, pointer, and many who write at once."""
