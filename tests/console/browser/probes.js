@@ -192,7 +192,9 @@ window.ladingProbes ??= (() => {
         shows: shows(points[0]) || points.slice(1).filter(shows).length >= 3,
         ring_px: wide,
         ring: outline ? rgba(style.outlineColor) : shadow ? rgba(shadow[1]) : [0, 0, 0, 0],
-        own: outline && style.outlineStyle === 'auto',
+        // The parts of a player, too, are the browser's: on one of them the player has no ring.
+        own: (outline && style.outlineStyle === 'auto')
+          || (['audio', 'video'].includes(element.localName) && !element.matches(':focus-visible')),
         ground,
       };
     },
