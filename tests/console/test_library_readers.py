@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,14 @@ from lading.console.readers.sites import (
 from lading.console.readers.trash import KEPT, read_trash, read_undos
 from lading.db import Database
 from lading.db.counting import Count
-from lading.library import packages, sites, trash
-from lading.library.browsing import AssetSort, Neighbours
+from lading.library import browsing, packages, sites, trash
+from lading.library.browsing import (
+    AssetSort,
+    Neighbours,
+    asset_facets,
+    browse_assets,
+    count_browsed,
+)
 from lading.library.containers import UnknownContainer
 from lading.library.filters import AssetFilter, ContainerFilter, CoverState
 from lading.library.known import UnknownAsset
@@ -406,3 +413,42 @@ def test_kinds_are_words() -> None:
     assert kind_word("video", "video_simple") == "Film (video simple)"
     assert kind_word("point_cloud") == "Point cloud"
     assert str(ContainerRef("event", "a")) == "event:a"
+
+
+def test_a_count_added_up_from_facets_is_the_length_of_the_list(database: Database) -> None:
+    a_library(database)
+    searches = [
+        {},
+        {"q": "shown"},
+        {"q": "nothing is called this"},
+        {"q": "day.mp4"},
+        {"types": ["video"]},
+        {"types": ["photo", "video"], "subtypes": ["video_simple"]},
+        {"types": ["photo"], "subtypes": ["video_simple"]},
+        {"q": "s", "site": "north"},
+        {"deleted": True},
+    ]
+    with database.read() as conn:
+        for search in searches:
+            filters = AssetFilter(**search)
+            facets = asset_facets(conn, filters)
+            listed = browse_assets(conn, filters).assets
+            assert count_browsed(conn, filters, facets) == Count(len(listed)), search
+            assert count_browsed(conn, filters) == Count(len(listed)), search
+            whole = browse_assets(conn, replace(filters, types=(), subtypes=())).assets
+            assert sum(facet.count.value for facet in facets) == len(whole), search
+            assert len(facets) == 2
+
+
+def test_what_is_counted_in_parts_is_counted_alike_when_it_is_much(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_library(database)
+    monkeypatch.setattr(browsing, "COUNT_CAP", 2)
+    with database.read() as conn:
+        facets = asset_facets(conn, AssetFilter())
+        assert [(f.asset_type, f.count) for f in facets] == [
+            ("photo", Count(2)),
+            ("video", Count(1)),
+        ]
+        assert count_browsed(conn, AssetFilter(), facets) == Count(2, exact=False)

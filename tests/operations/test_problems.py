@@ -191,6 +191,24 @@ def test_part_of_a_group_can_be_known(scene: Scene) -> None:
     assert only(check_badge(scene)).count == 2
 
 
+def test_one_reading_tells_of_what_is_shown_and_how_much_is_not(scene: Scene) -> None:
+    first, second = broken_batch(scene), broken_batch(scene)
+    half_broken_batch(scene)
+    problems = scene.operations.problems
+    targets = Targets(resource=Resource.BATCHES, ids=[first])
+    scene.operations.start("acknowledge", targets, actor=ACTOR)
+    survey = problems.survey()
+    assert survey.groups == problems.groups()
+    assert survey.acknowledged == 1
+    items = next(g for g in survey.groups if g.kind is ProblemKind.ITEM)
+    problems.acknowledge(items.fingerprint, actor=ACTOR)
+    # Of a group that is hidden whole nothing is shown, and it counts all the same.
+    survey = problems.survey()
+    assert [[target.id for target in group.samples] for group in survey.groups] == [[second]]
+    assert survey.acknowledged == 3
+    assert sum(g.acknowledged for g in problems.survey(with_acknowledged=True).groups) == 3
+
+
 def test_items_are_hidden_with_the_batch_someone_took_note_of(scene: Scene) -> None:
     half_broken_batch(scene)
     group = only(scene.operations.problems.groups())

@@ -60,7 +60,7 @@ def create_app(lading: Lading, *, host: str, port: int) -> Litestar:
 
 def open_console(lading: Lading) -> Console:
     """The parts of a console on an open installation."""
-    problems = ProblemWatch(lading.db, lading.operations.problems)
+    problems = ProblemWatch(lading.db, lading.operations.problems.wording)
     engine = EngineReader(lading, count_problems=problems.count)
     return Console(
         lading=lading,

@@ -41,4 +41,5 @@ def _mariadb(element: step_number, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(step_number, "sqlite")
 def _sqlite(element: step_number, compiler: SQLCompiler, **kw: Any) -> str:
     at = compiler.process(element.clauses, **kw)
-    return f"(CAST(strftime('%s', {at}) AS INTEGER) / {element.step_s})"
+    # Without its fraction, which SQLite would round up to the next second.
+    return f"(CAST(strftime('%s', substr({at}, 1, 19)) AS INTEGER) / {element.step_s})"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from lading.db import Database
 from lading.db.counting import Count
 from lading.ledger.tables import ledger_head
-from lading.operations.problem_desk import Problems
 from lading.operations.problems import ProblemSurvey, survey_problems
+from lading.operations.wording import Wording
 
 KEPT_S: Final = 2.0
 
@@ -24,9 +24,9 @@ class ProblemWatch:
     grown. But what was put off comes back with time alone: nothing is kept longer than `kept_s`.
     """
 
-    def __init__(self, db: Database, problems: Problems, *, kept_s: float = KEPT_S) -> None:
+    def __init__(self, db: Database, wording: Wording, *, kept_s: float = KEPT_S) -> None:
         self._db = db
-        self._problems = problems
+        self._wording = wording
         self._kept_s = kept_s
         self._lock = threading.Lock()
         self._seq = -1
@@ -49,6 +49,6 @@ class ProblemWatch:
         with self._lock:
             seq = int(conn.scalar(select(ledger_head.c.seq)) or 0)
             if seq != self._seq or monotonic() - self._read_s >= self._kept_s:
-                self._last = survey_problems(conn, self._problems.wording)
+                self._last = survey_problems(conn, self._wording)
                 self._seq, self._read_s = seq, monotonic()
             return self._last
