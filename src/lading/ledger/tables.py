@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     UniqueConstraint,
+    text,
 )
 
 from lading.db.schema import row_id, table
@@ -94,6 +95,18 @@ ingest_batch_item = table(
     Index("ix_ingest_batch_item_why", "batch_id", "revision", "reason", "seq"),
     Index("ix_ingest_batch_item_reason", "reason", "id"),
 )
+
+
+SPOILED: Final = "outcome IN ('rejected', 'failed')"
+"""The condition of the index of items that went wrong; only who says just this is given it."""
+
+# They are few among many. PostgreSQL alone would read all items for them; the others go by batch.
+_spoiled = Index(
+    "ix_ingest_batch_item_spoiled",
+    ingest_batch_item.c.batch_id,
+    ingest_batch_item.c.revision,
+    postgresql_where=text(SPOILED),
+).ddl_if(dialect="postgresql")
 
 ingest_event = table(
     "ingest_event",

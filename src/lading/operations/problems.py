@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -49,7 +50,10 @@ SAMPLES: Final = 3
 COUNT_CAP: Final = 10_000
 
 _PROBLEM_STATES: Final = sorted(state.value for state in PROBLEM_BATCH_STATES)
-_SPOILED: Final = sorted({Outcome.REJECTED.value, Outcome.FAILED.value})
+# Written out as in the index of just these items (see `ledger.tables`), and not as parameters.
+_SPOILED: Final = ingest_batch_item.c.outcome.in_(
+    [literal_column(f"'{outcome.value}'") for outcome in (Outcome.REJECTED, Outcome.FAILED)]
+)
 _ALL_REJECTED: Final = "all_rejected"
 # Joined, not asked for in a condition, which databases work out anew wherever it is named.
 _HIDDEN: Final = case((acknowledgement.c.id.is_not(None), 1), else_=0).label("hidden")
@@ -410,7 +414,7 @@ def _item_rows() -> Select[Any]:
                 ingest_batch_item, and_(item.batch_id == batch.id, item.revision == batch.revision)
             ).outerjoin(acknowledgement, hides(BATCH, batch.id, batch.updated_at))
         )
-        .where(batch.state.in_(_PROBLEM_STATES), item.outcome.in_(_SPOILED))
+        .where(batch.state.in_(_PROBLEM_STATES), _SPOILED)
     )
 
 

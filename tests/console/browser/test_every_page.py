@@ -250,7 +250,7 @@ def test_a_list_is_filtered_and_paged_without_scripts(
     [
         "/import?limit=100",
         "/jobs?view=all&limit=100",
-        "/library/assets?view=table&limit=100",
+        "/library/assets?view=list&limit=100",
         "/audit?limit=100",
         "/import/batches/{batch}/items?limit=100",
     ],
