@@ -417,7 +417,7 @@ def test_kinds_are_words() -> None:
 
 def test_a_count_added_up_from_facets_is_the_length_of_the_list(database: Database) -> None:
     a_library(database)
-    searches = [
+    searches: list[dict[str, Any]] = [
         {},
         {"q": "shown"},
         {"q": "nothing is called this"},
