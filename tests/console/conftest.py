@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from lading.db import Database
 from tests.conftest import ALL_REQUIRED
 from tests.console.browser.chromium import NoChromium, find_chromium, launched
 from tests.console.browser.opening import open_as
 from tests.console.browser.serving import Served, copy_of, serving, template_of
 from tests.console.browser.watch import Watch
+from tests.console.live_app import Pages, make_app
+from tests.console.live_app import served as streamed
+from tests.console.scripted import Open, Opener, Site, handlers
+from tests.console.streaming import QUICK
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +116,32 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         yield open_one
     problems = [problem for watch in watches for problem in watch.found()]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def pages(sqlite_database: Database) -> Pages:
+    """What renderers of streams were asked for, on a database of its own."""
+    return Pages(sqlite_database)
+
+
+@pytest.fixture
+def base(pages: Pages) -> Iterator[str]:
+    """The address of an application that has the live streams alone."""
+    app, live = make_app(pages.db, pages, **QUICK)
+    with streamed(app, live) as address:
+        yield address
+        assert live.feed._closed is False
+
+
+@pytest.fixture
+def start(sqlite_database: Database, open_context: Opener) -> Iterator[Callable[..., Open]]:
+    """Serves a page with all that the script acts on, to a browser: `start(zone="UTC")`."""
+    with ExitStack() as stack:
+
+        def go(context: dict[str, Any] | None = None, **facts: Any) -> Open:
+            site = Site(sqlite_database, **facts)
+            app, live = make_app(site.db, site, *handlers(site), **QUICK)
+            base = stack.enter_context(streamed(app, live))
+            return Open(site, live, base, *open_context(base, **(context or {})))
+
+        yield go

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import update
 
 from lading.base.errors import StoreError
 from lading.console.live.feed import Feed
@@ -27,13 +20,23 @@ from lading.console.live.fragments import Fragment, Notice
 from lading.console.live.ticks import IDS_MAX, Tick
 from lading.console.live.wire import message
 from lading.db import Database
-from lading.db.clock import now
 from lading.jobs.tables import import_job
 from lading.ledger import chain
-from lading.ledger.events import BatchFound, BatchMoved, QueuePaused
-from lading.ledger.tables import ingest_batch, ledger_head
-from lading.testing.servers_db import free_port
+from lading.ledger.events import QueuePaused
 from tests.console.live_app import Pages, make_app, served
+from tests.console.streaming import (
+    QUICK,
+    WITHIN_S,
+    Reader,
+    add_batch,
+    add_running_job,
+    eventually,
+    head_of,
+    ledger_away,
+    move_batch,
+    reading,
+    write_events,
+)
 
 T = TypeVar("T")
 
@@ -44,165 +47,7 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
         return threads.submit(asyncio.run, work).result()
 
 
-PROGRAM = Path(__file__).with_name("live_app.py")
 AT = datetime(2026, 6, 29, 18, 30, tzinfo=UTC)
-WITHIN_S = 20.0
-QUICK = {"look_every_s": 0.02, "clock_every_s": 0.1}
-
-
-@dataclass(frozen=True)
-class Said:
-    """One event of a stream; `id` is that of the last one that had any."""
-
-    event: str
-    data: str
-    id: str
-
-    @property
-    def json(self) -> dict[str, object]:
-        facts: dict[str, object] = json.loads(self.data)
-        return facts
-
-
-class Reader:
-    """Reads a stream as a browser does."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self.last_id = ""
-        self.pings = 0
-        self._lines = response.iter_lines()
-
-    def __iter__(self) -> Iterator[Said]:
-        name_of = ""
-        data: list[str] = []
-        for line in self._lines:
-            if not line:
-                if data:
-                    yield Said(name_of or "message", "\n".join(data), self.last_id)
-                name_of, data = "", []
-                continue
-            name, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            if not name:
-                self.pings += 1
-            elif name == "data":
-                data.append(value)
-            elif name == "event":
-                name_of = value
-            elif name == "id":
-                self.last_id = value
-
-    def until(self, wanted: Callable[[Said], bool]) -> Said:
-        """The next event like this; the stream must not end before it."""
-        return next(said for said in self if wanted(said))
-
-    def named(self, event: str) -> Said:
-        return self.until(lambda said: said.event == event)
-
-
-@contextmanager
-def reading(base: str, path: str, account: int = 1, **headers: str) -> Iterator[Reader]:
-    sent = {"x-account": str(account), **{k.replace("_", "-"): v for k, v in headers.items()}}
-    with (
-        httpx.Client(base_url=base, timeout=WITHIN_S) as client,
-        client.stream("GET", path, headers=sent) as response,
-    ):
-        assert response.status_code == 200, response.read()
-        yield Reader(response)
-
-
-@contextmanager
-def following(base: str, path: str, last_event_id: str = "") -> Iterator[Reader]:
-    with reading(base, path, accept="text/event-stream", last_event_id=last_event_id) as reader:
-        yield reader
-
-
-def write_events(db: Database, count: int, *, first: int = 0, batch_id: int | None = None) -> int:
-    with db.write() as conn:
-        return chain.append_all(
-            conn,
-            [
-                chain.Entry(
-                    BatchMoved(before="pending", after="queued", reason=f"n{first + number}"),
-                    "cli:ana",
-                    batch_id=batch_id,
-                )
-                for number in range(count)
-            ],
-        )
-
-
-def add_batch(db: Database, key: str) -> int:
-    with db.write() as conn:
-        result = conn.execute(
-            insert(ingest_batch).values(
-                source="nas",
-                batch_key=key,
-                state="pending",
-                fingerprint=key,
-                found_at=now(),
-                updated_at=now(),
-            )
-        )
-        number = int((result.inserted_primary_key or [0])[0])
-        found = BatchFound(batch_key=key, type="asset", action="import", items=1, bytes=1)
-        chain.append(conn, found, actor="cli:ana", source="nas", batch_id=number)
-    return number
-
-
-def move_batch(db: Database, number: int, state: str) -> None:
-    with db.write() as conn:
-        conn.execute(update(ingest_batch).where(ingest_batch.c.id == number).values(state=state))
-        moved = BatchMoved(before="pending", after=state)
-        chain.append(conn, moved, actor="cli:ana", batch_id=number)
-
-
-def add_running_job(db: Database) -> int:
-    with db.write() as conn:
-        result = conn.execute(
-            insert(import_job).values(
-                kind="import", params="{}", status="running", batch_id=7, created_at=now()
-            )
-        )
-        return int((result.inserted_primary_key or [0])[0])
-
-
-def head_of(db: Database) -> int:
-    with db.read() as conn:
-        return int(conn.scalars(select(ledger_head.c.seq)).one())
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for what other threads bring about; the test's own limit of time ends it."""
-    between = threading.Event()
-    while not condition():
-        between.wait(0.01)
-
-
-@contextmanager
-def ledger_away(db: Database) -> Iterator[None]:
-    """For the block, the database answers nobody who asks for the ledger."""
-    with db.write() as conn:
-        conn.exec_driver_sql("ALTER TABLE ledger_head RENAME TO ledger_head_away")
-    try:
-        yield
-    finally:
-        with db.write() as conn:
-            conn.exec_driver_sql("ALTER TABLE ledger_head_away RENAME TO ledger_head")
-
-
-@pytest.fixture
-def pages(sqlite_database: Database) -> Pages:
-    return Pages(sqlite_database)
-
-
-@pytest.fixture
-def base(pages: Pages) -> Iterator[str]:
-    app, live = make_app(pages.db, pages, **QUICK)
-    with served(app, live) as address:
-        yield address
-        assert live.feed._closed is False
 
 
 # What is written on the wire
@@ -588,156 +433,3 @@ def test_who_leaves_is_forgotten(pages: Pages) -> None:
             assert live.feed.listeners == 1
         eventually(lambda: live.feed.listeners == 0)
         assert live.pages.count(1) == 0
-
-
-# Events for scripts
-
-
-def page_of(base: str, query: str = "") -> dict[str, object]:
-    answer = httpx.get(f"{base}/api/v1/events?{query}")
-    assert answer.status_code == 200, answer.text
-    facts: dict[str, object] = answer.json()
-    return facts
-
-
-def test_events_come_by_page_in_order(base: str, pages: Pages) -> None:
-    write_events(pages.db, 5)
-    first = page_of(base, "limit=3")
-    assert [item["seq"] for item in first["items"]] == [1, 2, 3]  # type: ignore[attr-defined]
-    assert (first["next_after"], first["head"]) == (3, 5)
-    second = page_of(base, "limit=3&after=3")
-    assert [item["seq"] for item in second["items"]] == [4, 5]  # type: ignore[attr-defined]
-    assert page_of(base, "after=5") == {"items": [], "next_after": 5, "head": 5}
-
-
-def test_a_filter_moves_on_over_what_it_leaves_out(base: str, pages: Pages) -> None:
-    write_events(pages.db, 5, batch_id=1)
-    write_events(pages.db, 1, batch_id=2)
-    write_events(pages.db, 5, batch_id=1)
-    page = page_of(base, "batch_id=2&limit=2")
-    assert [item["seq"] for item in page["items"]] == [6]  # type: ignore[attr-defined]
-    assert page["next_after"] == 11
-    assert page_of(base, "kinds=queue_paused")["items"] == []
-
-
-def test_an_unknown_kind_is_refused_rather_than_never_found(base: str) -> None:
-    answer = httpx.get(f"{base}/api/v1/events?kinds=batch_moved,batch_mvoed")
-    assert answer.status_code == 400
-    assert answer.json()["found"] == "batch_mvoed"
-
-
-def test_all_events_come_as_lines(base: str, pages: Pages) -> None:
-    write_events(pages.db, 1_203)
-    answer = httpx.get(f"{base}/api/v1/events?format=ndjson&after=3")
-    assert answer.headers["content-type"].startswith("application/x-ndjson")
-    lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert [line["seq"] for line in lines] == list(range(4, 1_204))
-    assert lines[0]["payload"]["reason"] == "n3"
-
-
-def test_a_script_gets_old_events_and_then_new_ones(base: str, pages: Pages) -> None:
-    write_events(pages.db, 501, batch_id=1)
-    seen = []
-    with following(base, "/api/v1/events?after=0") as reader:
-        for said in reader:
-            seen.append(said.json["seq"])
-            if seen[-1] == 501:
-                write_events(pages.db, 2)
-            if seen[-1] == 503:
-                break
-            assert said.id == str(seen[-1])
-    assert seen == list(range(1, 504))
-
-
-def test_the_place_of_a_script_moves_on_over_what_it_did_not_ask_for(
-    base: str, pages: Pages
-) -> None:
-    write_events(pages.db, 3, batch_id=2)
-    write_events(pages.db, 3, batch_id=1)
-    with following(base, "/api/v1/events?batch_id=2") as reader:
-        for said in reader:
-            if said.json["seq"] == 3:
-                write_events(pages.db, 1, batch_id=2)
-            if said.json["seq"] == 7:
-                break
-            last = reader.last_id
-    assert last == "3"
-    with following(base, "/api/v1/events?batch_id=2", last_event_id="6") as reader:
-        assert next(iter(reader)).json["seq"] == 7
-
-
-@contextmanager
-def program(url: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, str(PROGRAM), url, str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=PROGRAM.parents[2],
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            yield process
-        finally:
-            process.kill()
-
-
-def test_killed_servers_lose_no_event_and_double_none(
-    database: Database, database_url: str
-) -> None:
-    port = free_port()
-    seen: list[int] = []
-    last_id, wanted = "0", 0
-    for round_ in range(3):
-        with program(database_url, port) as process:
-            wanted = write_events(database, 20)
-            with following(
-                f"http://127.0.0.1:{port}", "/api/v1/events", last_event_id=last_id
-            ) as reader:
-                try:
-                    for said in reader:
-                        seen.append(int(str(said.json["seq"])))
-                        last_id = said.id
-                        if len(seen) == 20 * round_ + 7:
-                            wanted = write_events(database, 5)
-                            process.kill()
-                        if seen[-1] == wanted:
-                            break
-                except httpx.RemoteProtocolError:
-                    pass  # killed
-    with program(database_url, port):
-        address = f"http://127.0.0.1:{port}"
-        with following(address, "/api/v1/events", last_event_id=last_id) as reader:
-            while seen[-1] < wanted:
-                seen.append(int(str(next(iter(reader)).json["seq"])))
-    assert seen == list(range(1, wanted + 1))
-
-
-def test_a_reader_that_stops_reading_is_not_read_ahead_for(pages: Pages) -> None:
-    app, live = make_app(pages.db, pages, **QUICK)
-    for _ in range(20):
-        write_events(pages.db, 2_000)
-    pages_read = 0
-
-    def count(*arguments: object) -> None:
-        nonlocal pages_read
-        pages_read += "FROM ingest_event" in str(arguments[2]) and "LIMIT" in str(arguments[2])
-
-    event.listen(pages.db.engine, "before_cursor_execute", count)
-    with served(app, live) as base, socket.socket() as stuck:
-        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        host, port = base.removeprefix("http://").split(":")
-        stuck.connect((host, int(port)))
-        stuck.sendall(
-            b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
-        )
-        # Another reader is served all the while, and its beats are the clock of this test.
-        with reading(base, "/live?topics=engine") as reader:
-            quiet, seen = 0, 0
-            while quiet < 5:
-                reader.named("beat")
-                quiet, seen = (quiet + 1 if pages_read == seen > 0 else 0), pages_read
-        assert pages_read < 40_000 / 500, "all of it was read, for nobody"
-        received = bytearray()
-        while b"id: 40000\n" not in received[-100_000:]:
-            received += stuck.recv(1 << 16)
