@@ -32,6 +32,9 @@ from tests.archive.taking_in import TakingIn, count_of, picture
 
 MakeTakingIn = Callable[..., TakingIn]
 
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"])
+"""For what is decided before any database sees it, or written as other stories write it."""
+
 ONE, TWO, THREE = "VO-BRD-00001", "VO-BRD-00002", "VO-BRD-00003"
 
 
@@ -124,6 +127,7 @@ def test_the_same_story_is_true_of_a_real_object_store(
     assert archive.keys() == keys
 
 
+@on_sqlite
 def test_what_the_metadata_says_of_the_master_is_recorded(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -203,6 +207,7 @@ def test_a_bucket_that_is_again_what_it_was_is_taken_in_again(
     require_sound(here)
 
 
+@on_sqlite
 def test_a_sidecar_that_vanished_is_named_and_the_asset_stays_as_it_is(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -218,6 +223,7 @@ def test_a_sidecar_that_vanished_is_named_and_the_asset_stays_as_it_is(
     assert here.start().outcome is RunOutcome.NOTHING_NEW
 
 
+@on_sqlite
 def test_a_code_that_vanished_whole_changes_nothing_and_verify_misses_its_files(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -237,6 +243,7 @@ def test_a_code_that_vanished_whole_changes_nothing_and_verify_misses_its_files(
     }
 
 
+@on_sqlite
 def test_a_code_that_was_put_right_is_taken_in_by_the_next_run(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -248,6 +255,7 @@ def test_a_code_that_was_put_right_is_taken_in_by_the_next_run(
     assert here.run().created == 1
 
 
+@on_sqlite
 def test_an_asset_in_the_trash_stays_there(here: TakingIn, archive: ArchiveBucket) -> None:
     archive.put_codes(2)
     here.run()
@@ -280,6 +288,7 @@ def test_a_code_that_another_archive_brought_is_that_ones(
     assert first.files(ONE) == before
 
 
+@on_sqlite
 def test_a_run_of_a_folder_takes_in_that_folder_and_leaves_older_runs_waiting(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -322,6 +331,7 @@ def test_runs_that_nobody_imported_are_replaced_by_the_newer_one(
     assert picture_of_states(here.db) == states
 
 
+@on_sqlite
 def test_a_run_that_waits_is_not_started_twice(here: TakingIn, archive: ArchiveBucket) -> None:
     archive.put_code(ONE)
     first = here.start()
@@ -331,6 +341,7 @@ def test_a_run_that_waits_is_not_started_twice(here: TakingIn, archive: ArchiveB
     assert (second.batch_id, second.batch_key) == (first.batch_id, first.batch_key)
 
 
+@on_sqlite
 def test_a_run_whose_rejections_stay_is_only_taken_up_again_when_asked(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -343,6 +354,7 @@ def test_a_run_whose_rejections_stay_is_only_taken_up_again_when_asked(
     assert (here.rules(again), again.held) == ({TWO: "md5_mismatch"}, 1)
 
 
+@on_sqlite
 def test_a_bucket_of_rejections_alone_says_so_and_imports_nothing(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -358,6 +370,7 @@ def test_a_bucket_of_rejections_alone_says_so_and_imports_nothing(
     assert count_of(here.db, asset) == 0
 
 
+@on_sqlite
 def test_an_empty_bucket_is_a_run_of_nothing(here: TakingIn) -> None:
     report = here.run()
     assert (report.new, report.problems, report.phase1["listed"]) == (0, 0, 0)
@@ -389,6 +402,7 @@ def test_a_run_imports_what_was_planned_and_names_what_is_another_by_now(
     require_sound(here)
 
 
+@on_sqlite
 def test_a_run_of_which_an_object_was_away_for_a_while_is_taken_up_again_by_itself(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -426,6 +440,7 @@ def test_a_safe_run_that_meets_a_fault_writes_nothing_and_goes_on_when_it_is_men
     require_sound(here)
 
 
+@on_sqlite
 def test_a_safe_run_does_not_let_something_odd_pass(here: TakingIn, archive: ArchiveBucket) -> None:
     """The checksum is of the master alone: nothing says anything against the streaming copy."""
     archive.put_codes(2)
@@ -534,6 +549,7 @@ def test_verify_finds_streaming_copies_that_were_removed_or_altered(
     assert altered.found == hashlib.md5(same_length, usedforsecurity=False).hexdigest()
 
 
+@on_sqlite
 def test_a_run_is_planned_by_one_process_and_imported_by_another(
     here: TakingIn, archive: ArchiveBucket, tmp_path: Path
 ) -> None:
@@ -547,6 +563,7 @@ def test_a_run_is_planned_by_one_process_and_imported_by_another(
     assert {row.outcome for row in rows} == {Outcome.CREATED.value}
 
 
+@on_sqlite
 def test_a_key_of_a_thousand_characters_is_taken_in(here: TakingIn, archive: ArchiveBucket) -> None:
     archive.put_code(ONE)
     long_key = "BRD/" + "/".join(["f" * 200] * 4) + f"/{ONE}.2.json"
