@@ -32,6 +32,7 @@ REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
     ("library", r"^tests\.library\.", 100),
     ("hand-over source", r"^tests\.handover\.", 100),
     ("archive source", r"^tests\.archive\.", 1_650),
+    ("recordings catalog", r"^tests\.catalog\.", 170),
     ("accounts", r"^tests\.accounts\.", 150),
     ("operations", r"^tests\.operations\.", 200),
     ("console", r"^tests\.console\.", 600),

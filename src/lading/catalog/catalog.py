@@ -187,7 +187,7 @@ class Catalog:
     def list_recordings(
         self, where: Where | None = None, *, limit: int | None = None, version: int | None = None
     ) -> Iterator[RecordingRow]:
-        """Recordings in the order of their hashes, a batch in memory at a time (E7).
+        """Recordings in the order of their hashes, a part of them in memory at a time (E7).
 
         `where` names columns with the value, or values, they shall have:
         `{"participant_ids": "P-1", "status": ["raw"]}`. Raises `CatalogFilterRefused`.
@@ -282,7 +282,10 @@ class Catalog:
         )
 
 
-_OF_A_RECORDING: Final = "recording_hash IN (SELECT recording_hash FROM recordings)"
+_OF_A_RECORDING: Final = (  # with the partitions, so that one is read for one
+    "EXISTS (SELECT 1 FROM recordings AS seen WHERE seen.bucket = modalities.bucket"
+    " AND seen.recording_hash = modalities.recording_hash)"
+)
 _NAMED_BY_A_RECORDING: Final = "participant_id IN (SELECT unnest(participant_ids) FROM recordings)"
 _PARTICIPANTS_NAMED: Final = "(SELECT unnest(participant_ids) AS id FROM recordings)"
 

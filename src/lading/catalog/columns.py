@@ -41,6 +41,8 @@ class Shape(Generic[Row]):
     columns: Mapping[str, Kind]
     key: tuple[str, ...]
     bucket_of: Callable[[str], str]
+    buckets_in_order: bool
+    """Whether keys in order lie in partitions in order, so that these can be read in turn."""
 
     @property
     def bucketed_by(self) -> str:
@@ -103,6 +105,7 @@ RECORDINGS: Final = Shape(
     },
     ("recording_hash",),
     bucket_of_hash,
+    buckets_in_order=True,
 )
 MODALITIES: Final = Shape(
     "modalities",
@@ -120,6 +123,7 @@ MODALITIES: Final = Shape(
     },
     ("recording_hash", "modality", "worker_id", "status"),
     bucket_of_hash,
+    buckets_in_order=True,
 )
 PARTICIPANTS: Final = Shape(
     "participants",
@@ -132,6 +136,7 @@ PARTICIPANTS: Final = Shape(
     },
     ("participant_id",),
     bucket_of_participant,
+    buckets_in_order=False,
 )
 
 

@@ -40,7 +40,7 @@ class RecordingMissing(RequestError):
 
 
 class CatalogVersionMissing(RequestError):
-    """A table has no such version, or its files were cleared away since."""
+    """A table has no such version."""
 
     code = "catalog_version_missing"
     http_status = 404

@@ -25,7 +25,7 @@ from lading.catalog.errors import (
 )
 from lading.catalog.filters import Where, condition, keys_condition, limit_clause, text_literal
 from lading.catalog.location import CatalogLocation
-from lading.catalog.rules import Row, wait_s
+from lading.catalog.rules import BUCKETS, Row, wait_s
 
 ATTEMPTS_MAX: Final = 40
 RETENTION_H_MIN: Final = 168
@@ -111,17 +111,20 @@ class DeltaRows(Generic[Row]):
         only: str = "true",
         beside: Mapping[str, Any] | None = None,
     ) -> Iterator[Row]:
-        """The rows that a filter finds, in the order of their keys, a batch in memory at a time.
+        """The rows that a filter finds, in the order of their keys.
 
-        `version` reads the table as it was. `only` is a further condition of ours in SQL, over
-        this table and those `beside` it.
+        Of recordings and modalities about a sixteenth is in memory at a time; participants are
+        sorted as a whole. `version` reads the table as it was. `only` is a further condition of
+        ours in SQL, over this table and those `beside` it.
         """
         wanted = f"{condition(self.shape, where)} AND {only}"
         last = limit_clause(limit)
         table = self._opened(version)
         if table is None:
             return iter(())
-        return self._select(table, wanted, last, beside)
+        if last or not self.shape.buckets_in_order:
+            return self._select(table, wanted, last, beside)
+        return self._in_turn(table, wanted, beside)
 
     def snapshot(self) -> Any:
         """The table as it is now, to be read `beside` another one; None before the first row."""
@@ -174,13 +177,9 @@ class DeltaRows(Generic[Row]):
         All that was written since goes out of sight, so the caller says which version they looked
         at. Raises `CatalogMoved` when it is not the newest, and `CatalogVersionMissing`.
         """
-        table = self._opened()
-        if table is None or not 0 <= to <= table.version():
-            raise CatalogVersionMissing(
-                "There is no such version", subject=self.shape.name, found=to
-            )
-        self._require_version(table, expected)
         self._opened(to)
+        table = self._opened()
+        self._require_version(table, expected)
         with faults(self.location, "restore", self.shape.name):
             try:
                 table.restore(to)
@@ -240,15 +239,18 @@ class DeltaRows(Generic[Row]):
         package = deltalake()
         with faults(self.location, "open", self.shape.name):
             try:
-                table = package.DeltaTable(
-                    self.address, version=version, storage_options=self._options
-                )
+                table = package.DeltaTable(self.address, storage_options=self._options)
             except package.exceptions.TableNotFoundError:
-                if version is None:
-                    return None
+                table = None
+        if version is not None:
+            if table is None or not 0 <= version <= table.version():
                 raise CatalogVersionMissing(
                     "There is no such version", subject=self.shape.name, found=version
-                ) from None
+                )
+            with faults(self.location, f"open version {version} of", self.shape.name):
+                table.load_as_version(version)
+        if table is None:
+            return None
         self._require_columns(table)
         return table
 
@@ -300,6 +302,11 @@ class DeltaRows(Generic[Row]):
         )
         for batch in self._batches(table, statement, beside):
             yield from self.shape.rows(batch)
+
+    def _in_turn(self, table: Any, wanted: str, beside: Mapping[str, Any] | None) -> Iterator[Row]:
+        for bucket in BUCKETS:
+            within = f"{self.shape.name}.{BUCKET} = {text_literal(bucket)} AND {wanted}"
+            yield from self._select(table, within, beside=beside)
 
     def _batches(
         self, table: Any, statement: str, beside: Mapping[str, Any] | None = None
