@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import deltalake
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from lading.base.errors import RequestError
 from lading.catalog import rules
 from lading.catalog.catalog import Catalog, Checked
+from lading.catalog.columns import MODALITIES, RECORDINGS
 from lading.catalog.errors import CatalogConflict, CatalogRowRefused, RecordingMissing
 from lading.catalog.rules import Conflict, Write
 from lading.catalog.values import RecordingRow
@@ -167,6 +169,15 @@ def test_a_wrong_overwrite_is_taken_back(catalog: Catalog) -> None:
     assert list(catalog.list_recordings()) == right
 
 
+def test_a_row_that_is_there_twice_is_counted(catalog: Catalog, folder: Path) -> None:
+    catalog.register(a_recording(), [a_modality()])
+    for shape, row in ((RECORDINGS, a_recording()), (MODALITIES, a_modality())):
+        table: Any = shape
+        address = f"{folder}/{PREFIX}/{shape.name}"
+        deltalake.write_deltalake(address, table.table([row]), mode="append")
+    assert catalog.check().rows_twice == 2
+
+
 def test_a_compaction_of_the_catalog_changes_no_answer(catalog: Catalog) -> None:
     for number in range(3):
         catalog.register(a_recording(str(number)), [a_modality(str(number))], [a_participant()])
@@ -251,7 +262,7 @@ class RegisteringForReal(RuleBasedStateMachine):
 TestRegisteringForReal = RegisteringForReal.TestCase
 TestRegisteringForReal.settings = settings(
     max_examples=4,
-    stateful_step_count=8,
+    stateful_step_count=6,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -232,6 +232,23 @@ def test_a_change_that_read_before_a_restore_is_made_on_what_was_restored(
     assert held(rows) == {a_hash("r"): 11.0}
 
 
+@pytest.mark.parametrize("damage", ["cut off", "gone", "log cut off"])
+def test_damage_is_an_error_of_the_store_that_names_the_table(
+    rows: DeltaRows[RecordingRow], tmp_path: Path, damage: str
+) -> None:
+    put(rows, a_recording())
+    log = damage.startswith("log")
+    pattern = "_delta_log/*1.json" if log else "bucket=*/*.parquet"
+    (file,) = tmp_path.glob(f"c/recordings/{pattern}")
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:50])
+    for use in (lambda: list(rows.rows()), lambda: put(rows, a_recording())):
+        with pytest.raises(StoreUnavailable, match="recordings"):
+            use()
+
+
 def test_a_compaction_joins_files_and_changes_no_row(rows: DeltaRows[RecordingRow]) -> None:
     hashes = [f"a{number:063x}" for number in range(4)]
     for each in hashes:

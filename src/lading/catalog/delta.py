@@ -32,10 +32,13 @@ def deltalake() -> Any:
 @contextmanager
 def faults(location: CatalogLocation, verb: str, table: str) -> Iterator[None]:
     """Errors of the package come out as ours, without the secrets of the location."""
-    exceptions = import_module("deltalake.exceptions")
+    known = (import_module("deltalake.exceptions").DeltaError, OSError)
     try:
         yield
-    except (exceptions.DeltaError, OSError) as error:
+    except Exception as error:
+        # What fails while rows are read, such as a damaged file, comes as a bare Exception.
+        if not isinstance(error, known) and type(error) is not Exception:
+            raise
         text = " ".join(_COLOURS.sub("", location.without_secrets(str(error))).split())
         fault: type[StoreError] = StoreUnavailable
         if _DENIED.search(text):
