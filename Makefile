@@ -14,7 +14,7 @@ WORKERS ?= 2
 JUNIT := build/junit.xml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check bench docs clean servers
+.PHONY: help run test test-slow check lint bench docs clean servers
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,13 +46,15 @@ test-slow: $(STAMP) servers ## Run the soak tests and fault matrices
 	@mkdir -p build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow --junitxml=build/junit-slow.xml
 
-check: $(STAMP) ## Check style, types, imports and generated pages
+check: lint ## Check style, types, imports, generated pages and the rules of the house
+	$(BIN)/python -m pytest -q tests/project
+
+lint: $(STAMP) ## The part of `check` that runs no test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_docs.py --check
-	$(BIN)/python -m pytest -q tests/project
 
 bench: $(STAMP) servers ## Measure; each script says what it measures and prints a table
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
