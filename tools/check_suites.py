@@ -31,7 +31,7 @@ REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
     ("jobs", r"^tests\.jobs\.", 100),
     ("library", r"^tests\.library\.", 100),
     ("hand-over source", r"^tests\.handover\.", 100),
-    ("archive source", r"^tests\.archive\.", 1_650),
+    ("archive source", r"^tests\.archive\.", 1_640),
     ("recordings catalog", r"^tests\.catalog\.", 170),
     ("accounts", r"^tests\.accounts\.", 150),
     ("operations", r"^tests\.operations\.", 200),

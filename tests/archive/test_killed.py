@@ -44,6 +44,8 @@ STEPS = (
     Step.BATCH_FINISHED,
     Step.JOB_FINISHED,
 )
+TELLING = frozenset({Step.ITEM_STARTED, Step.ITEM_WRITTEN, Step.ITEM_COMMITTED, Step.ITEMS_DONE})
+"""These are tried in each run, the others in the slow one."""
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,9 @@ def test_an_import_of_an_archive_goes_through_these_steps(
     assert steps.count(Step.ITEM_FETCHED) == CODES - 1
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [s if s in TELLING else pytest.param(s, marks=pytest.mark.slow) for s in STEPS]
+)
 def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(
     step: Step,
     sqlite_database: Database,
@@ -156,7 +160,7 @@ def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(
 @pytest.mark.parametrize("backend", ["postgresql", "mariadb"])
 @pytest.mark.parametrize(
     "fault",
-    [Fault(Step.ITEM_WRITTEN, 2), Fault(Step.ITEM_COMMITTED, 1), Fault(Step.BATCH_FINISHED)],
+    [Fault(Step.ITEM_WRITTEN, 2), pytest.param(Fault(Step.BATCH_FINISHED), marks=pytest.mark.slow)],
     ids=str,
 )
 def test_a_group_that_was_being_written_is_written_once_on_servers_too(

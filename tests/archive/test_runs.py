@@ -270,6 +270,7 @@ def test_an_asset_in_the_trash_stays_there(here: TakingIn, archive: ArchiveBucke
         assert library_snapshot(conn, with_times=True) == before
 
 
+@on_sqlite
 def test_a_code_that_another_archive_brought_is_that_ones(
     database: Database, archive: ArchiveBucket, tmp_path: Path
 ) -> None:
@@ -310,6 +311,7 @@ def picture_of_states(db: Database) -> dict[str, str]:
         return {row.batch_key: row.state for row in rows}
 
 
+@on_sqlite
 def test_runs_that_nobody_imported_are_replaced_by_the_newer_one(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:
@@ -522,6 +524,7 @@ def test_a_dry_run_needs_no_right_to_write(
 # --- verify -----------------------------------------------------------------------------------
 
 
+@on_sqlite
 def test_verify_finds_streaming_copies_that_were_removed_or_altered(
     here: TakingIn, archive: ArchiveBucket
 ) -> None:

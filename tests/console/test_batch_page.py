@@ -24,6 +24,7 @@ from tests.console.browser.serving import Served
 from tests.console.visitor import visiting
 
 Serve = Callable[[str], Served]
+ITEMS, LINES = "Items of this batch", "Lines of the manifest"
 
 
 def some_batch(served: Served, *states: BatchState) -> Batch:
@@ -74,7 +75,7 @@ def test_plan_and_outcome_stand_beside_each_other_and_the_accounts_add_up(served
     batch = some_batch(served("failing"), BatchState.PARTIAL)
     with visiting(served("failing")) as ada:
         page = ada.get(f"/import/batches/{batch.batch_key}")
-    (plan,) = page.rows("Plan and outcome")
+    (plan,) = page.rows("Items by what becomes of them")
     assert (plan["Planned"], plan["Items"], plan["As planned"]) == ("Create", "3", "2")
     assert plan["Otherwise"] == "1 failed"
     said = page.main.one("p", class_="accounting").text
@@ -98,7 +99,7 @@ def test_each_failed_item_says_why_which_file_and_what_to_do(served: Serve) -> N
     batch = some_batch(served("failing"), BatchState.PARTIAL)
     with visiting(served("failing")) as ada:
         page = ada.get(f"/import/batches/{batch.batch_key}?outcome=failed")
-        (row,) = page.rows("Items")
+        (row,) = page.rows(ITEMS)
         item = ada.get(page.links()[row["Item"]])
     assert row["Outcome"] == "Failed"
     assert row["Reason"].startswith("hash_mismatch assets/")
@@ -113,16 +114,18 @@ def test_items_are_filtered_by_plan_outcome_reason_and_name(served: Serve) -> No
     batch = some_batch(served("failing"), BatchState.PARTIAL)
     base = f"/import/batches/{batch.batch_key}"
     with visiting(served("failing")) as ada:
-        created = ada.get(f"{base}?outcome=created").rows("Items")
-        by_reason = ada.get(f"{base}?reason=hash_mismatch").rows("Items")
-        named = ada.press(ada.get(base), "Filter", fill={"q": created[0]["Item"]}).rows("Items")
+        created = ada.get(f"{base}?outcome=created").rows(ITEMS)
+        by_reason = ada.get(f"{base}?reason=hash_mismatch").rows(ITEMS)
+        named = ada.press(ada.get(base), "Filter", fill={"q": created[0]["Item"]}).rows(
+            "Items of this batch"
+        )
         none = ada.get(f"{base}?decision=remove")
         paged = ada.get(f"{base}/items")
     assert len(created) == 2
     assert len(by_reason) == 1
     assert [row["Item"] for row in named] == [created[0]["Item"]]
     assert "Nothing matches" in none.text
-    assert len(paged.rows("Items")) == 3
+    assert len(paged.rows(ITEMS)) == 3
 
 
 def test_an_item_that_is_not_there_is_not_found(served: Serve) -> None:
@@ -137,7 +140,7 @@ def test_an_imported_item_leads_to_its_asset(served: Serve) -> None:
     with visiting(served("imported")) as ada:
         page = ada.get(f"/import/batches/{batch.batch_key}")
         item = ada.get(f"/import/batches/{batch.batch_key}/items/1")
-        (row, *_) = page.rows("Items")
+        (row, *_) = page.rows(ITEMS)
         assert row["Library"] == "Asset"
         there = next(url for url in item.links().values() if url.startswith("/library/assets/"))
         ada.get(there)
@@ -149,14 +152,14 @@ def test_every_event_has_an_address_that_leads_to_it(served: Serve) -> None:
     base = f"/import/batches/{batch.batch_key}/events"
     with visiting(served("imported")) as ada:
         page = ada.get(base)
-        rows = page.rows("Events")
+        rows = page.rows("Events of this batch")
         third = rows[2]["No."]
         there = ada.get(page.links()[third])
         oldest = ada.get(f"{base}?sort=seq")
     assert rows[-1]["Event"] == "batch found"
     assert there.main.all("tr", id=f"e{third}")
-    assert there.rows("Events")[0]["No."] == third
-    assert oldest.rows("Events")[0]["Event"] == "batch found"
+    assert there.rows("Events of this batch")[0]["No."] == third
+    assert oldest.rows("Events of this batch")[0]["Event"] == "batch found"
 
 
 def test_provenance_compares_the_manifest_at_every_reading(serve_own: Serve) -> None:
@@ -179,12 +182,12 @@ def test_the_manifest_is_shown_line_by_line_with_addresses(served: Serve) -> Non
     batch = some_batch(served("imported"), BatchState.IMPORTED)
     with visiting(served("imported")) as ada:
         page = ada.get(f"/import/batches/{batch.batch_key}/manifest")
-        listing = page.main.one("div", role="region", aria_label="Manifest")
+        listing = page.main.one("div", role="region", aria_label=LINES)
         lines = listing.one("tbody").all("tr")
         assert lines[0].attributes["id"] == "L1"
         assert f'"sync_id": "{batch.batch_key}"' in listing.text
         later = ada.get(f"/import/batches/{batch.batch_key}/manifest?line=3")
-    first = later.main.one("div", role="region", aria_label="Manifest").one("tbody").all("tr")[0]
+    first = later.main.one("div", role="region", aria_label=LINES).one("tbody").all("tr")[0]
     assert first.attributes["id"] == "L3"
 
 
@@ -213,7 +216,7 @@ def test_a_source_that_is_away_is_said_to_be_and_hides_nothing_else(serve_own: S
         for tab in ("manifest", "provenance"):
             page = ada.get(f"/import/batches/{batch.batch_key}/{tab}")
             assert "cannot be shown now" in page.text
-        items = ada.get(f"/import/batches/{batch.batch_key}").rows("Items")
+        items = ada.get(f"/import/batches/{batch.batch_key}").rows(ITEMS)
     assert items
 
 

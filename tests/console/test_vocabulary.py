@@ -48,7 +48,7 @@ def test_every_icon_and_every_family_is_drawn() -> None:
     folder = files("lading.console")
     macros = (folder / "templates/parts/macros.html").read_text()
     style = (folder / "static/console.css").read_text()
-    assert {icon.value for icon in Icon} <= set(re.findall(r"name == '([\w-]+)'", macros))
+    assert {icon.value for icon in Icon} <= set(re.findall(r'<symbol id="i-([\w-]+)"', macros))
     for family in Family:
         for part in ("text", "tint", "solid"):
             assert style.count(f"--{family.value}-{part}:") == 3  # light, dark by system, by choice
