@@ -297,20 +297,25 @@ class Importer:
             )
 
     def _reading(self, file: ArchiveFile, read: Callable[[], T]) -> T:
-        """What `read` gives; trouble that is this object's alone is a refusal of its item."""
+        """What `read` gives; trouble that is this object's alone is a refusal of its item.
+
+        That the bucket answers does not say so yet: it may have come back just then.
+        """
         for attempt in range(1, READS_MAX + 1):
             try:
                 return read()
             except ObjectMissing as error:
                 self._require_bucket()
-                raise self._object(file, "object_missing") from error
+                if attempt == READS_MAX:
+                    raise self._object(file, "object_missing") from error
             except ObjectChanged as error:
                 raise self._object(file, "object_changed", error.expected, error.found) from error
             except BucketMissing as error:
                 raise SourceMissing(str(error), subject=self._source) from error
             except StoreDenied as error:
                 self._require_bucket()
-                raise self._object(file, "object_denied") from error
+                if attempt == READS_MAX:
+                    raise self._object(file, "object_denied") from error
             except StoreUnavailable as error:
                 self._require_bucket()
                 if attempt == READS_MAX:
