@@ -80,6 +80,7 @@ class Inventory:
     def __init__(self, rules: KeyRules) -> None:
         self.counts = Phase1()
         self.seconds: float | None = None  # how long the listing took
+        self.digest = ""  # of everything that a run would act on or report; empty until finished
         self._rules = rules
         self._left_out: dict[tuple[str, str], LeftOut] = {}
         # An empty name is a file that nobody else sees and that goes with the connection.
@@ -114,14 +115,15 @@ class Inventory:
         self._db.executemany("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?, ?)", rejected)
 
     def finish(self) -> str:
-        """Count the codes; the digest of everything that a run would act on or report."""
+        """Count the codes, and give the digest."""
         (self.counts.codes,) = self._db.execute("SELECT count(DISTINCT code) FROM file").fetchone()
         digest = hashlib.sha256()
         for row in self._db.execute("SELECT key, size, etag FROM file ORDER BY code, key"):
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
         for row in self._db.execute("SELECT key, code FROM rejected ORDER BY key"):
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
-        return digest.hexdigest()
+        self.digest = digest.hexdigest()
+        return self.digest
 
     def codes(self) -> Iterator[tuple[str, list[ArchiveFile]]]:
         """Every inventory code with its files, in the order of codes and keys."""

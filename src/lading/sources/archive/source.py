@@ -70,7 +70,8 @@ class ArchiveSource:
         Nothing is found when the listing is that of a known run. Raises `SourceMissing` and
         `StoreUnavailable`.
         """
-        inventory, digest = self._list()
+        inventory = self._list()
+        digest = inventory.digest
         key = self.listed_key = run_key(digest)
         for other, fingerprint in known.items():
             if other != key:
@@ -93,19 +94,19 @@ class ArchiveSource:
         """Phase 2 works on this. Raises `BatchRefused` when the bucket has changed since."""
         inventory = self._take(batch.key)
         if inventory is None:
-            inventory, digest = self._list()
-            if run_key(digest) != batch.key:
+            inventory = self._list()
+            if run_key(inventory.digest) != batch.key:
                 inventory.close()
                 raise BatchRefused(
                     LISTING_CHANGED,
                     subject=batch.key,
                     expected=batch.key,
-                    found=run_key(digest),
+                    found=run_key(inventory.digest),
                 )
         try:
             run = ListedRun(
                 inventory,
-                inventory.finish(),
+                inventory.digest,
                 self._decider(),
                 self._importer(batch),
                 fetches_max=self.options.fetch_threads,
@@ -139,7 +140,7 @@ class ArchiveSource:
         with self._faults(location):
             yield from self.bucket.stream(location, offset=offset)
 
-    def _list(self) -> tuple[Inventory, str]:
+    def _list(self) -> Inventory:
         started = time.monotonic()
         pages = self.bucket.pages(self._within, threads=self.options.list_threads)
         try:
@@ -150,11 +151,11 @@ class ArchiveSource:
                 subject=self.options.bucket.bucket,
                 next_step=error.advice,
             ) from error
-        digest = inventory.finish()
+        inventory.finish()
         inventory.seconds = round(time.monotonic() - started, 3)
         counts = inventory.counts.as_dict()
         log.info("archive listed", phase=1, source=self.name, seconds=inventory.seconds, **counts)
-        return inventory, digest
+        return inventory
 
     def _keep(self, key: str, inventory: Inventory) -> None:
         with self._keeping:
