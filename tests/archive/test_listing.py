@@ -12,10 +12,10 @@ from typing import Any
 import obstore
 import pytest
 
+from lading.base.errors import MissingExtra
 from lading.storage.bucket import (
     Bucket,
     BucketMissing,
-    BucketReaderMissing,
     ObjectChanged,
     is_plain_key,
 )
@@ -277,6 +277,6 @@ def test_without_botocore_it_is_said_what_to_install(
         return builtins.__import__(name)
 
     monkeypatch.setattr(import_module, without)
-    with pytest.raises(BucketReaderMissing) as caught:
+    with pytest.raises(MissingExtra) as caught:
         listed(Bucket(front.facts.options(), name="archive"))
     assert "lading[archive]" in caught.value.advice

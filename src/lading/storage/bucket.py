@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import obstore
 from obstore.exceptions import InvalidPathError
 
-from lading.base.errors import RequestError, StoreError, printable
+from lading.base.errors import MissingExtra, RequestError, StoreError, printable
 from lading.storage.port import ObjectMissing, StoreDenied, StoreUnavailable
 from lading.storage.s3 import READ_BYTES, S3Faults, S3Options, connect
 
@@ -35,13 +35,6 @@ _DENIED: Final = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401", "ExpiredToken"}
 )
 _NO_BUCKET: Final = frozenset({"NoSuchBucket", "404"})
-
-
-class BucketReaderMissing(RequestError):
-    """The package that lists buckets is not installed."""
-
-    code = "extra_missing"
-    next_step = "Install it with `pip install 'lading[archive]'`, then run it again."
 
 
 class BucketMissing(StoreUnavailable):
@@ -334,7 +327,10 @@ def _botocore(module: str) -> Any:
     try:
         return import_module(f"botocore.{module}")
     except ImportError as error:
-        raise BucketReaderMissing("Listing a bucket of others needs botocore") from error
+        raise MissingExtra(
+            "Listing a bucket of others needs botocore",
+            next_step="Install it with `pip install 'lading[archive]'`, then run it again.",
+        ) from error
 
 
 def _listing_client(options: S3Options) -> Any:
@@ -365,7 +361,6 @@ def _listing_client(options: S3Options) -> Any:
 __all__ = [
     "Bucket",
     "BucketMissing",
-    "BucketReaderMissing",
     "ListedObject",
     "ObjectChanged",
     "ObjectMissing",
