@@ -13,6 +13,7 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
+from lading.base.spreadsheets import as_text
 from lading.db.counting import Count
 
 T = TypeVar("T")
@@ -23,7 +24,6 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "ndjson": "application/x-ndjson",
 }
 EXPORT_PAGE: Final = 500
-_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,4 @@ def _cell(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Mapping | list | tuple):
         return msgspec.json.encode(value).decode()
-    if isinstance(value, str) and value.startswith(_FORMULA_BEGINS):
-        return f"'{value}"
-    return value
+    return as_text(value) if isinstance(value, str) else value

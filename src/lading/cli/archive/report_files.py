@@ -16,6 +16,7 @@ from typing import IO, Final
 from uuid import uuid4
 
 from lading.base.errors import RequestError, printable
+from lading.base.spreadsheets import as_text
 from lading.cli.archive.report_text import headline, next_step, report_lines
 from lading.cli.archive.runs import ArchiveRun
 from lading.cli.output import plain
@@ -26,7 +27,6 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 COLUMNS: Final = ("item", "key", "rule", "meaning", "expected", "found", "what_to_do")
 CELL_CHARS_MAX: Final = 32_000
 """A spreadsheet takes a little more than this into one cell."""
-_STARTS_A_FORMULA: Final = frozenset("=+-@")
 
 Writer = Callable[[ArchiveRun, IO[str]], None]
 
@@ -81,8 +81,7 @@ def csv_lines(rejections: Iterable[Rejection]) -> Iterator[str]:
 
 def cell_of(value: str | None) -> str:
     """Text as a spreadsheet shows it and never runs it: what looks like a formula gets a `'`."""
-    text = printable(value or "", length_max=CELL_CHARS_MAX)
-    return f"'{text}" if text.lstrip()[:1] in _STARTS_A_FORMULA and text.strip() else text
+    return as_text(printable(value or "", length_max=CELL_CHARS_MAX))
 
 
 def require_writable(path: Path) -> None:
