@@ -15,6 +15,7 @@ from lading.cli.session import Session
 from lading.cli.trashing import parse_name
 from lading.db import rehearsal
 from lading.library.granted import GrantedAssets, GrantedContainer
+from lading.library.named import Named
 from lading.library.values import ContainerRef
 
 DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Only say what would change.")
@@ -33,6 +34,48 @@ def change(session: Session, work: Callable[[Connection], T], *, dry_run: bool) 
     """Do `work` in one transaction; in a dry run it is checked in full, then undone."""
     with session.open_database() as db, rehearsal() if dry_run else nullcontext():
         return db.run(work)
+
+
+def create_named(
+    session: Session,
+    key: str,
+    name: str,
+    *,
+    find: Callable[[Connection, str], Named | None],
+    create: Callable[..., Named],
+    dry_run: bool,
+) -> None:
+    """Set up a site or package, and say whether it was there already."""
+
+    def work(conn: Connection) -> bool:
+        there = find(conn, key) is not None
+        create(conn, key, name, actor=session.actor)
+        return not there
+
+    changed = change(session, work, dry_run=dry_run)
+    facts = {"key": key, "name": name}
+    tell_changed(session, facts, changed=changed, done=f"set up as {key}", dry_run=dry_run)
+
+
+def rename_named(
+    session: Session,
+    key: str,
+    name: str,
+    *,
+    require: Callable[[Connection, str], Named],
+    rename: Callable[..., object],
+    dry_run: bool,
+) -> None:
+    """Give a site or package another name, and say whether it had it already."""
+
+    def work(conn: Connection) -> bool:
+        before = require(conn, key).name
+        rename(conn, key, name, actor=session.actor)
+        return before != name
+
+    changed = change(session, work, dry_run=dry_run)
+    facts = {"key": key, "name": name}
+    tell_changed(session, facts, changed=changed, done=f"renamed to {name}", dry_run=dry_run)
 
 
 def split_names(names: Sequence[str]) -> tuple[list[str], list[ContainerRef]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from sqlalchemy import Connection
 
 from lading.cli import output
 from lading.cli.granting import (
@@ -17,9 +16,10 @@ from lading.cli.granting import (
     change,
     container_documents,
     content_documents,
+    create_named,
+    rename_named,
     show_content,
     split_names,
-    tell_changed,
     tell_content,
 )
 from lading.cli.session import Session, with_session
@@ -111,15 +111,14 @@ def show(session: Session, key: str, limit: int, cursor: str | None) -> None:
 @with_session
 def create(session: Session, key: str, name: str, dry_run: bool) -> None:
     """Set up an access package; its key stays, its name can be changed."""
-
-    def work(conn: Connection) -> bool:
-        there = packages.find_package(conn, key) is not None
-        packages.create_package(conn, key, name, actor=session.actor)
-        return not there
-
-    changed = change(session, work, dry_run=dry_run)
-    facts = {"key": key, "name": name}
-    tell_changed(session, facts, changed=changed, done=f"set up as {key}", dry_run=dry_run)
+    create_named(
+        session,
+        key,
+        name,
+        find=packages.find_package,
+        create=packages.create_package,
+        dry_run=dry_run,
+    )
 
 
 @command.command("rename")
@@ -129,15 +128,14 @@ def create(session: Session, key: str, name: str, dry_run: bool) -> None:
 @with_session
 def rename(session: Session, key: str, name: str, dry_run: bool) -> None:
     """Give an access package another name."""
-
-    def work(conn: Connection) -> bool:
-        before = packages.require_package(conn, key).name
-        packages.rename_package(conn, key, name, actor=session.actor)
-        return before != name
-
-    changed = change(session, work, dry_run=dry_run)
-    facts = {"key": key, "name": name}
-    tell_changed(session, facts, changed=changed, done=f"renamed to {name}", dry_run=dry_run)
+    rename_named(
+        session,
+        key,
+        name,
+        require=packages.require_package,
+        rename=packages.rename_package,
+        dry_run=dry_run,
+    )
 
 
 @command.command("add")

@@ -17,7 +17,9 @@ from lading.cli.granting import (
     change,
     container_documents,
     content_documents,
+    create_named,
     parse_hashes,
+    rename_named,
     show_content,
     split_names,
     tell_changed,
@@ -100,15 +102,14 @@ def show(session: Session, key: str, limit: int, cursor: str | None) -> None:
 @with_session
 def create(session: Session, key: str, name: str, dry_run: bool) -> None:
     """Set up a site; its key stays, its name can be changed."""
-
-    def work(conn: Connection) -> bool:
-        there = sites.find_site(conn, key) is not None
-        sites.create_site(conn, key, name, actor=session.actor)
-        return not there
-
-    changed = change(session, work, dry_run=dry_run)
-    facts = {"key": key, "name": name}
-    tell_changed(session, facts, changed=changed, done=f"set up as {key}", dry_run=dry_run)
+    create_named(
+        session,
+        key,
+        name,
+        find=sites.find_site,
+        create=sites.create_site,
+        dry_run=dry_run,
+    )
 
 
 @command.command("rename")
@@ -118,15 +119,14 @@ def create(session: Session, key: str, name: str, dry_run: bool) -> None:
 @with_session
 def rename(session: Session, key: str, name: str, dry_run: bool) -> None:
     """Give a site another name."""
-
-    def work(conn: Connection) -> bool:
-        before = sites.require_site(conn, key).name
-        sites.rename_site(conn, key, name, actor=session.actor)
-        return before != name
-
-    changed = change(session, work, dry_run=dry_run)
-    facts = {"key": key, "name": name}
-    tell_changed(session, facts, changed=changed, done=f"renamed to {name}", dry_run=dry_run)
+    rename_named(
+        session,
+        key,
+        name,
+        require=sites.require_site,
+        rename=sites.rename_site,
+        dry_run=dry_run,
+    )
 
 
 @command.command("grant")
