@@ -24,8 +24,6 @@ MASTER_EXTENSIONS: Final = frozenset(
 )
 """Extensions of files that stay outside of the bucket; a checksum of one cannot be compared."""
 
-_SOME_MASTER: Final = "mov"
-"""The extension of a master whose own nobody states."""
 _FILE_EXTENSIONS: Final = MASTER_EXTENSIONS | {"mp4", "mp3", "json", "pdf"}
 _DIGEST_LENGTH: Final = 32
 _OTHER_DIGESTS: Final = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
@@ -54,10 +52,15 @@ class ChecksumLine:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a line is about: the `key` of one of the code's objects, or the name of an `other`."""
+    """What a line is about: the `key` of one of the code's objects, or the name of an `other`.
+
+    `is_master` is of a bare line that the settings take to be about the master, which it does not
+    name.
+    """
 
     key: str | None = None
     other: str | None = None
+    is_master: bool = False
 
 
 def parse_checksums(body: bytes, key: str) -> tuple[ChecksumLine, ...]:
@@ -159,7 +162,7 @@ def described(
         sidecar_name = sidecar_key.rpartition("/")[2]
         inner, _ = split_name(sidecar_name)
         if bare_is_master and split_name(inner)[1] not in _FILE_EXTENSIONS:
-            return Described(other=f"{inner}.{_SOME_MASTER}")
+            return Described(other="the master", is_master=True)
         return _described_by_sidecar(sidecar_name, others)
     posix = line.name.strip(" \t").rpartition("/")[2]
     windows = posix.rpartition("\\")[2]
@@ -206,7 +209,9 @@ def judge_described(found: Sequence[Described], code: str, sidecar_key: str) -> 
     outside of the bucket, so there is nothing to compare and nothing wrong; the importer notes
     the `other` names. Anything else is somebody else's checksum: `md5_names_other_file`.
     """
-    if any(one.key is not None or is_master_name(one.other, code) for one in found):
+    if any(
+        one.key is not None or one.is_master or is_master_name(one.other, code) for one in found
+    ):
         return None
     names = [printable(one.other, length_max=80) for one in found if one.other is not None]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
