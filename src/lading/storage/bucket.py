@@ -165,7 +165,7 @@ class Bucket:
         """Size and ETag of an object. Raises `ObjectMissing`."""
         with self._faults.translated("head", key):
             meta = obstore.get(self._reader, key, options={"head": True}).meta
-        return ListedObject(key, meta["size"], (meta["e_tag"] or "").strip('"'))
+        return ListedObject(key, meta["size"], _bare(meta["e_tag"]))
 
     def require(self) -> None:
         """Raise `BucketMissing`, `StoreDenied` or `StoreUnavailable` unless it can be listed."""
@@ -237,8 +237,7 @@ class Bucket:
             if not all(found["size"] and len(found["path"]) > len(folder) for found in page):
                 raise InvalidPathError(folder)  # an empty object may be the marker of a folder
             yield [
-                ListedObject(found["path"], found["size"], (found["e_tag"] or "").strip('"'))
-                for found in page
+                ListedObject(found["path"], found["size"], _bare(found["e_tag"])) for found in page
             ]
 
     def _listed(
@@ -255,7 +254,7 @@ class Bucket:
             with self._translated(within):
                 page = self._client().list_objects_v2(**request)
             objects = [
-                ListedObject(found["Key"][cut:], found["Size"], found.get("ETag", "").strip('"'))
+                ListedObject(found["Key"][cut:], found["Size"], _bare(found.get("ETag")))
                 for found in page.get("Contents", ())
             ]
             yield objects, [each["Prefix"][cut:] for each in page.get("CommonPrefixes", ())]
@@ -305,7 +304,7 @@ class Bucket:
     def _require_same(
         self, key: str, etag: str | None, size_bytes: int | None, meta: ObjectMeta
     ) -> None:
-        found = (meta["e_tag"] or "").strip('"')
+        found = _bare(meta["e_tag"])
         if etag and found != etag:
             raise ObjectChanged(
                 "Another object lies there than was listed", subject=key, expected=etag, found=found
@@ -321,6 +320,11 @@ class Bucket:
                 expected=f"{expected} bytes",
                 found=f"{found} bytes",
             )
+
+
+def _bare(etag: str | None) -> str:
+    """An ETag without its quotes; empty where there is none."""
+    return (etag or "").strip('"')
 
 
 def _botocore(module: str) -> Any:
