@@ -14,15 +14,16 @@ from litestar.response import Redirect
 from lading.accounts.values import Caller, Permission
 from lading.console.actions import library
 from lading.console.listing import read_query
-from lading.console.pages.forms import Form, local_path, one, required, see_other
+from lading.console.pages.forms import Form, one, required, see_other
 from lading.console.pages.library_scope import (
     audit_lines,
+    back_to,
     changed_words,
+    chosen_of,
     container_urls,
     from_list,
     with_change,
 )
-from lading.console.pages.library_sites import chosen_of
 from lading.console.parts import Console
 from lading.console.readers.library import CONTAINER_WORDS
 from lading.console.readers.sites import read_package, read_packages, site_choices
@@ -122,7 +123,7 @@ def rename(
 ) -> Redirect:
     """Give an access package another name."""
     library.rename_package(console, caller, key, required(data, "name"))
-    return _back(data, key, "renamed")
+    return back_to(data, f"{PACKAGES}/{key}", "renamed")
 
 
 @post(
@@ -141,7 +142,7 @@ def change_content(
     does = {"added": library.add_to_package, "removed": library.remove_from_package}
     change = chosen_of(data, does)
     count = does[change](console, caller, key, library.parse_names(one(data, "names")))
-    return _back(data, key, change, count)
+    return back_to(data, f"{PACKAGES}/{key}", change, count)
 
 
 @post(
@@ -160,8 +161,4 @@ def change_site(
     does = {"attached": library.attach_package, "detached": library.detach_package}
     change = chosen_of(data, does)
     done = does[change](console, caller, required(data, "site"), key)
-    return _back(data, key, change, int(done))
-
-
-def _back(data: Mapping[str, Any], key: str, change: str, count: int = 1) -> Redirect:
-    return see_other(with_change(local_path(one(data, "back"), f"{PACKAGES}/{key}"), change, count))
+    return back_to(data, f"{PACKAGES}/{key}", change, int(done))

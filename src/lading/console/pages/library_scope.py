@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from litestar import Request
+from litestar.response import Redirect
 
 from lading.accounts.values import Caller
 from lading.base.units import format_count
 from lading.console.listing import Field, ListQuery, parse_query, read_query
-from lading.console.pages.forms import local_path, with_parameters
+from lading.console.pages.forms import (
+    BadForm,
+    local_path,
+    one,
+    required,
+    see_other,
+    with_parameters,
+)
 from lading.console.parts import Console
 from lading.console.readers.audit import AuditLine, describe
 from lading.console.readers.library import ASSET_FIELDS, ASSET_SORTS, container_address
@@ -198,6 +206,21 @@ def _given(**named: Any) -> dict[str, str]:
 def with_change(path: str, change: str, count: int = 1) -> str:
     """An address whose page says what was just changed."""
     return with_parameters(path, changed=change, count=str(count))
+
+
+def chosen_of(data: Mapping[str, Any], does: Mapping[str, Callable[..., Any]]) -> str:
+    """Which of these changes a form asks for. Raises `BadForm`."""
+    change = required(data, "change")
+    if change not in does:
+        raise BadForm(
+            "the form asks for what there is not", subject=change, expected=", ".join(does)
+        )
+    return change
+
+
+def back_to(data: Mapping[str, Any], page: str, change: str, count: int = 1) -> Redirect:
+    """Where a form came from, else its thing's own page, saying what was just changed."""
+    return see_other(with_change(local_path(one(data, "back"), page), change, count))
 
 
 def changed_words(request: Request[Any, Any, Any]) -> str | None:

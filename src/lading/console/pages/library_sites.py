@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
@@ -14,10 +14,12 @@ from litestar.response import Redirect
 from lading.accounts.values import Caller, Permission
 from lading.console.actions import library
 from lading.console.listing import Field, read_query
-from lading.console.pages.forms import BadForm, Form, local_path, one, required, see_other
+from lading.console.pages.forms import Form, one, required, see_other
 from lading.console.pages.library_scope import (
     audit_lines,
+    back_to,
     changed_words,
+    chosen_of,
     container_urls,
     from_list,
     with_change,
@@ -157,7 +159,7 @@ def rename(
 ) -> Redirect:
     """Give a site another name."""
     library.rename_site(console, caller, key, required(data, "name"))
-    return _back(data, key, "renamed")
+    return back_to(data, f"{SITES}/{key}", "renamed")
 
 
 @post(
@@ -176,7 +178,7 @@ def change_content(
     does = {"granted": library.grant_content, "revoked": library.revoke_content}
     change = chosen_of(data, does)
     count = does[change](console, caller, key, library.parse_names(one(data, "names")))
-    return _back(data, key, change, count)
+    return back_to(data, f"{SITES}/{key}", change, count)
 
 
 @post(
@@ -195,7 +197,7 @@ def change_allowed(
     does = {"allowed": library.allow_hashes, "disallowed": library.disallow_hashes}
     change = chosen_of(data, does)
     count = does[change](console, caller, key, library.parse_hashes(one(data, "names")))
-    return _back(data, key, change, count)
+    return back_to(data, f"{SITES}/{key}", change, count)
 
 
 @post(
@@ -214,21 +216,7 @@ def change_package(
     does = {"attached": library.attach_package, "detached": library.detach_package}
     change = chosen_of(data, does)
     done = does[change](console, caller, key, required(data, "package"))
-    return _back(data, key, change, int(done))
-
-
-def chosen_of(data: Mapping[str, Any], does: Mapping[str, Callable[..., Any]]) -> str:
-    """Which of these changes a form asks for. Raises `BadForm`."""
-    change = required(data, "change")
-    if change not in does:
-        raise BadForm(
-            "the form asks for what there is not", subject=change, expected=", ".join(does)
-        )
-    return change
-
-
-def _back(data: Mapping[str, Any], key: str, change: str, count: int = 1) -> Redirect:
-    return see_other(with_change(local_path(one(data, "back"), f"{SITES}/{key}"), change, count))
+    return back_to(data, f"{SITES}/{key}", change, int(done))
 
 
 def _part_url(key: str, part: str) -> str:
