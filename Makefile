@@ -1,4 +1,4 @@
-# Everything a developer does here. `make check` and `make test` are exactly what CI runs.
+# Everything a developer does here. `make lint` and `make test` are exactly what CI runs.
 
 PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 || continue; \
