@@ -127,7 +127,7 @@ def served(app: Litestar, live: Live) -> Iterator[str]:
         assert ready.wait(20)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        live.close()
+        live.end_streams()
         server.should_exit = True
         thread.join()
         listener.close()

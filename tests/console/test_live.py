@@ -421,8 +421,21 @@ def test_asking_the_process_to_stop_ends_every_stream(pages: Pages) -> None:
     app, live = make_app(pages.db, pages, **QUICK)
     with served(app, live) as base, reading(base, "/live?topics=engine") as reader:
         reader.named("beat")
-        live.close()
+        live.end_streams()
         assert list(reader)[-1].event == "closed"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/live?topics=engine", "*/*"), ("/api/v1/events", "text/event-stream")]
+)
+def test_a_stream_that_is_opened_while_the_process_stops_ends_as_the_others_do(
+    pages: Pages, path: str, accept: str
+) -> None:
+    app, live = make_app(pages.db, pages, **QUICK)
+    with served(app, live) as base:
+        live.end_streams()
+        with reading(base, path, accept=accept) as reader:
+            assert list(reader)[-1].event == "closed"
 
 
 def test_who_leaves_is_forgotten(pages: Pages) -> None:

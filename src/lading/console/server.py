@@ -73,7 +73,8 @@ def serve(
     def watch() -> None:
         while not stop.wait(_LOOK_EVERY_S) and not server.should_exit:
             pass
-        app.state.live.close()  # a stream does not end by itself, and the server waits for it
+        # A stream does not end by itself, and the server waits for it.
+        app.state.live.end_streams()
         server.should_exit = True
 
     watcher = threading.Thread(target=watch, name="lading-console-stop")

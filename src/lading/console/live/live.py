@@ -24,8 +24,8 @@ T = TypeVar("T")
 class Live:
     """Everything the streams share. `still_valid` says whether a caller may go on listening.
 
-    `console` is handed to the renderers as it is. Call `close` when the process is asked to stop:
-    a server waits for its connections to end, and a stream does not end by itself.
+    `console` is handed to the renderers as it is. Call `end_streams` when the process is asked to
+    stop: a server waits for its connections to end, and a stream does not end by itself.
     """
 
     def __init__(
@@ -70,7 +70,14 @@ class Live:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
 
-    def close(self) -> None:
-        """End all streams and the follower. May be called twice, and from any thread."""
+    def end_streams(self) -> None:
+        """Tell all streams, and those still to come, that they end. From any thread.
+
+        What they are reading at this moment, they may read to its end.
+        """
         self.feed.close()
+
+    def close(self) -> None:
+        """Let go of the threads too, once no connection is left. May be called twice."""
+        self.end_streams()
         self._threads.shutdown(wait=False)
