@@ -47,17 +47,17 @@ def register_many(
 
 def register_until_killed(folder: str, table: str, after: bool) -> None:
     """Register one recording, and be killed at the write of one table: before it, or after."""
-    change = DeltaRows.change
+    commit = DeltaRows.commit
 
     def killed(self: DeltaRows[Any], *args: Any) -> Any:
         if self.shape.name == table and not after:
             os.kill(os.getpid(), signal.SIGKILL)
-        done = change(self, *args)
+        done = commit(self, *args)
         if self.shape.name == table:
             os.kill(os.getpid(), signal.SIGKILL)
         return done
 
-    DeltaRows.change = killed  # type: ignore[assignment,method-assign]
+    DeltaRows.commit = killed  # type: ignore[assignment,method-assign]
     Catalog.open(folder).register(a_recording(), [a_modality()], [a_participant()])
 
 

@@ -48,7 +48,7 @@ def test_a_table_that_nobody_wrote_to_reads_as_empty_and_is_not_made(
     rows: DeltaRows[RecordingRow], tmp_path: Path
 ) -> None:
     assert list(rows.rows()) == []
-    assert rows.held([(a_hash("r"),)]) == {}
+    assert rows.read([(a_hash("r"),)]).held == {}
     assert (rows.version(), rows.versions(), rows.count()) == (None, [], 0)
     assert rows.compact().files_deleted == 0
     assert list(tmp_path.iterdir()) == []

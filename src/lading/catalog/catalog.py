@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from lading.base.errors import RequestError, printable
-from lading.catalog import rules
+from lading.catalog import pages, rules
 from lading.catalog.columns import MODALITIES, PARTICIPANTS, RECORDINGS
-from lading.catalog.errors import CatalogConflict, CatalogRowRefused, RecordingMissing
+from lading.catalog.comparing import CatalogDifference, differing
+from lading.catalog.errors import CatalogConflict, RecordingMissing
 from lading.catalog.filters import Where, condition
 from lading.catalog.location import CatalogLocation
+from lading.catalog.pages import RecordingPage
 from lading.catalog.pointer import POINTER_NAME, Pointer
-from lading.catalog.rules import Conflict, Policies, Row, Unchanged, Write
+from lading.catalog.registering import Registering, Registration, register_alone
+from lading.catalog.rules import Policies
 from lading.catalog.tables import ATTEMPTS_MAX, RETENTION_H_MIN, Compacted, DeltaRows, Version
 from lading.catalog.values import ModalityRow, ParticipantRow, Policy, RecordingRow
 from lading.storage.s3 import S3Options
 
-Settle = Callable[[Row | None, Row], Write[Row] | Unchanged[Row] | Conflict]
-_ONLY_OF_RECORDINGS: Final = frozenset({Policy.EXTEND, Policy.MERGE_PARTICIPANTS})
+T = TypeVar("T")
+_TOGETHER_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ class Registered:
     recordings_written: int
     modalities_written: int
     participants_written: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredMany:
+    """What many registrations came to; the three add up to how many were given.
+
+    Recordings whose row was new or changed, recordings whose row was held so already, and the
+    hashes of those that were refused, in the order given, each with the reason.
+    """
+
+    recordings_written: int
+    unchanged: int
+    conflicts: tuple[tuple[str, CatalogConflict], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,11 @@ class Catalog:
         self._recordings = DeltaRows(location, prefix, RECORDINGS, **bounds)
         self._modalities = DeltaRows(location, prefix, MODALITIES, **bounds)
         self._participants = DeltaRows(location, prefix, PARTICIPANTS, **bounds)
+        self._tables: Mapping[str, DeltaRows[Any]] = {
+            RECORDINGS.name: self._recordings,
+            MODALITIES.name: self._modalities,
+            PARTICIPANTS.name: self._participants,
+        }
 
     @classmethod
     def open(
@@ -129,24 +150,40 @@ class Catalog:
         register the same meanwhile, it may be found later, with rows of a prior table written.
         Raises `CatalogConflict`, `CatalogRowRefused`, `CatalogBusy`.
         """
-        strangers = {row.recording_hash for row in modalities} - {recording.recording_hash}
-        if strangers:
-            raise CatalogRowRefused(
-                "A modality is of another recording",
-                expected=recording.recording_hash,
-                found=", ".join(sorted(strangers)),
-            )
-        rules.policies_of(on_conflict, allowed=frozenset(Policy))
-        others = _policies_of_others(on_conflict)
-        parts = (
-            _Part(self._participants, participants, _settling(rules.register_participant, others)),
-            _Part(self._modalities, modalities, _settling(rules.register_modality, others)),
-            _Part(self._recordings, [recording], _settling(rules.register_recording, on_conflict)),
+        work = self._registering([Registration(recording, modalities, participants)], on_conflict)
+        for conflict in work.conflicts.values():
+            raise conflict
+        work.write(self._now())
+        for conflict in work.conflicts.values():
+            raise conflict
+        return Registered(
+            work.recordings[recording.recording_hash],
+            *(work.rows_written[shape.name] for shape in (RECORDINGS, MODALITIES, PARTICIPANTS)),
         )
-        for part in parts:
-            part.require_settled()
-        written = [part.write(self._now()) for part in parts]
-        return Registered(self.get_recording(recording.recording_hash), *reversed(written))
+
+    def register_many(
+        self, registrations: Iterable[Registration], *, on_conflict: Policies = Policy.ERROR
+    ) -> RegisteredMany:
+        """Register any number of recordings, 1,000 at a time, each by the rules of `register`.
+
+        They go by the order given: a second registration of one recording meets the first. One
+        that conflicts is reported, leaves nothing, and stops no other. What was written before an
+        error of the store or of `registrations` stays, and is skipped when given again. Raises
+        `CatalogRowRefused`, `CatalogBusy`.
+        """
+        rules.policies_of(on_conflict, allowed=frozenset(Policy))
+        written = unchanged = 0
+        conflicts: list[tuple[str, CatalogConflict]] = []
+        for chunk in _chunks(registrations, _TOGETHER_MAX):
+            work = self._registering(chunk, on_conflict)
+            work.write(self._now())
+            written += len(work.writing)
+            unchanged += len(chunk) - len(work.writing) - len(work.conflicts)
+            conflicts += [
+                (chunk[position].recording.recording_hash, conflict)
+                for position, conflict in sorted(work.conflicts.items())
+            ]
+        return RegisteredMany(written, unchanged, tuple(conflicts))
 
     def register_recording(
         self, row: RecordingRow, *, on_conflict: Policies = Policy.ERROR
@@ -161,19 +198,21 @@ class Catalog:
 
         It is seen as soon as its recording is registered.
         """
-        settle = _settling(rules.register_modality, on_conflict)
-        _Part(self._modalities, [row], settle).write(self._now())
-        key = MODALITIES.key_of(row)
-        return self._modalities.held([key])[key]
+
+        def settle(held: ModalityRow | None, proposed: ModalityRow) -> Any:
+            return rules.register_modality(held, proposed, on_conflict)
+
+        return register_alone(self._modalities, row, settle, self._now())
 
     def register_participant(
         self, row: ParticipantRow, *, on_conflict: Policies = Policy.ERROR
     ) -> ParticipantRow:
         """Register one participant, with `error` or `overwrite`; the row as it is held then."""
-        settle = _settling(rules.register_participant, on_conflict)
-        _Part(self._participants, [row], settle).write(self._now())
-        key = PARTICIPANTS.key_of(row)
-        return self._participants.held([key])[key]
+
+        def settle(held: ParticipantRow | None, proposed: ParticipantRow) -> Any:
+            return rules.register_participant(held, proposed, on_conflict)
+
+        return register_alone(self._participants, row, settle, self._now())
 
     def get_recording(self, recording_hash: str, *, version: int | None = None) -> RecordingRow:
         """One recording, or as it was at a version of its table (E7). Raises `RecordingMissing`."""
@@ -218,6 +257,81 @@ class Catalog:
             where, limit=limit, only=_NAMED_BY_A_RECORDING, beside={RECORDINGS.name: recordings}
         )
 
+    def page(
+        self,
+        where: Where | None = None,
+        *,
+        text: str | None = None,
+        limit: int,
+        after: str | None = None,
+        newest_first: bool = True,
+    ) -> RecordingPage:
+        """A page of at most `limit` recordings (1 to 1,000) by when they started, unknown last.
+
+        `after` is what the page before said is `next`. `text` narrows to recordings whose hash
+        begins with it, or whose manifest's identifier or a participant's holds it, in upper or
+        lower case. Raises `CatalogFilterRefused`.
+        """
+        rows_max = pages.rows_wanted(limit)
+        wanted = pages.search(where, text)
+        beyond = pages.after_condition(after, newest_first=newest_first)
+        found = self._recordings.first(
+            f"{wanted} AND {beyond}", pages.order(newest_first=newest_first), rows_max + 1
+        )
+        rows, more = tuple(found[:rows_max]), len(found) > rows_max
+        return RecordingPage(
+            rows, pages.position(rows[-1], newest_first=newest_first) if more else None
+        )
+
+    def count(self, where: Where | None = None, *, text: str | None = None) -> int:
+        """How many recordings a filter and a text find, as `page` does."""
+        return self._recordings.count(only=pages.search(where, text))
+
+    def recordings_held(self, hashes: Iterable[str]) -> dict[str, RecordingRow]:
+        """Those of many recordings that are registered, by hash; one query for each 1,000."""
+        return {
+            key[0]: row
+            for some in _chunks(sorted(set(hashes)), _TOGETHER_MAX)
+            for key, row in self._recordings.read([(each,) for each in some]).held.items()
+        }
+
+    def modalities_of(self, hashes: Iterable[str]) -> dict[str, list[ModalityRow]]:
+        """The modalities of many recordings, by hash; none for one that is not registered.
+
+        One query for each 1,000 recordings.
+        """
+        found: dict[str, list[ModalityRow]] = {each: [] for each in hashes}
+        for some in _chunks(found, _TOGETHER_MAX):
+            for row in self.list_modalities({"recording_hash": some}):
+                found[row.recording_hash].append(row)
+        return found
+
+    def participants_of(self, hashes: Iterable[str]) -> dict[str, list[ParticipantRow]]:
+        """The registered participants of many recordings, by hash, as `modalities_of` has it.
+
+        Two queries for each 1,000 recordings.
+        """
+        found: dict[str, list[ParticipantRow]] = {each: [] for each in hashes}
+        for some in _chunks(found, _TOGETHER_MAX):
+            recordings = self.recordings_held(some)
+            named = {(each,) for row in recordings.values() for each in row.participant_ids}
+            held = self._participants.read(named).held
+            for each, row in recordings.items():
+                ids = row.participant_ids
+                found[each] = [held[(name,)] for name in ids if (name,) in held]
+        return found
+
+    def compare(self, other: Catalog) -> Iterator[CatalogDifference]:
+        """What differs between this catalog and another, as readers see both (D2).
+
+        By table, in the order of keys, a part of the rows in memory at a time; bookkeeping and what
+        registrations that were cut off left behind are not compared. For a catalog that was rebuilt
+        under another prefix, before the pointer is flipped.
+        """
+        yield from differing(RECORDINGS, self.list_recordings(), other.list_recordings())
+        yield from differing(MODALITIES, self.list_modalities(), other.list_modalities())
+        yield from differing(PARTICIPANTS, self.list_participants(), other.list_participants())
+
     def check(self) -> Checked:
         """Count what is held and what is not as it shall be; changes nothing.
 
@@ -260,26 +374,26 @@ class Catalog:
         }
 
     def _table(self, name: str) -> DeltaRows[Any]:
-        tables: dict[str, DeltaRows[Any]] = {
-            RECORDINGS.name: self._recordings,
-            MODALITIES.name: self._modalities,
-            PARTICIPANTS.name: self._participants,
-        }
-        if name not in tables:
+        if name not in self._tables:
             raise RequestError(
                 "The catalog has no such table",
                 subject=printable(str(name)),
-                expected=", ".join(tables),
+                expected=", ".join(self._tables),
             )
-        return tables[name]
+        return self._tables[name]
 
     def _rows_twice(self) -> int:
         return sum(
-            self._table(shape.name).count(
-                f"count(*) - count(distinct struct({', '.join(shape.key)}))"
-            )
-            for shape in (RECORDINGS, MODALITIES, PARTICIPANTS)
+            table.count(f"count(*) - count(distinct struct({', '.join(table.shape.key)}))")
+            for table in self._tables.values()
         )
+
+    def _registering(
+        self, registrations: Sequence[Registration], on_conflict: Policies
+    ) -> Registering:
+        work = Registering(self._tables, registrations, on_conflict)
+        work.settle()
+        return work
 
 
 _OF_A_RECORDING: Final = (  # with the partitions, so that one is read for one
@@ -290,74 +404,7 @@ _NAMED_BY_A_RECORDING: Final = "participant_id IN (SELECT unnest(participant_ids
 _PARTICIPANTS_NAMED: Final = "(SELECT unnest(participant_ids) AS id FROM recordings)"
 
 
-class _Part:
-    """The rows of one table in a registration."""
-
-    def __init__(self, table: DeltaRows[Any], rows: Sequence[Any], settle: Settle[Any]) -> None:
-        self._table = table
-        self._settle = settle
-        self._buckets: dict[str, dict[tuple[str, ...], Any]] = defaultdict(dict)
-        for row in rows:
-            key = table.shape.key_of(row)
-            others = self._buckets[table.shape.bucket_of_row(row)]
-            if others.setdefault(key, row) != row:
-                raise CatalogRowRefused("Two rows of one key differ", subject=" ".join(key))
-
-    def require_settled(self) -> None:
-        """Raise `CatalogConflict` where a row held would refuse one of these."""
-        for rows in self._buckets.values():
-            self._decided(rows, self._table.held(list(rows)))
-
-    def write(self, at: datetime) -> int:
-        """Write what is new or changed, a partition at a time; how many rows that were."""
-        written = 0
-        for rows in self._buckets.values():
-
-            def decide(held: Mapping[Any, Any], rows: Mapping[Any, Any] = rows) -> Sequence[Any]:
-                return [
-                    rules.stamped(each, held.get(key), at)
-                    for key, each in self._decided(rows, held).items()
-                ]
-
-            written += len(self._table.change(list(rows), decide))
-        return written
-
-    def _decided(
-        self, rows: Mapping[tuple[str, ...], Any], held: Mapping[tuple[str, ...], Any]
-    ) -> dict[tuple[str, ...], Write[Any]]:
-        writes = {}
-        for key, row in rows.items():
-            decided = self._settle(held.get(key), row)
-            if isinstance(decided, Conflict):
-                raise _conflict(self._table.shape.name, key, decided)
-            if isinstance(decided, Write):
-                writes[key] = decided
-        return writes
-
-
-def _settling(rule: Callable[..., Any], on_conflict: Policies) -> Settle[Any]:
-    def settle(held: Any, proposed: Any) -> Any:
-        return rule(held, proposed, on_conflict)
-
-    return settle
-
-
-def _policies_of_others(on_conflict: Policies) -> Policies:
-    given = {on_conflict} if isinstance(on_conflict, str) else set(on_conflict)
-    return Policy.ERROR if given <= _ONLY_OF_RECORDINGS else on_conflict
-
-
-def _conflict(table: str, key: tuple[str, ...], conflict: Conflict) -> CatalogConflict:
-    found = conflict.differences
-    return CatalogConflict(
-        f"The catalog holds another row in {table}: {', '.join(d.column for d in found)}",
-        subject=" ".join(part for part in key if part),
-        expected="; ".join(f"{d.column} {_shown(d.held)}" for d in found),
-        found="; ".join(f"{d.column} {_shown(d.proposed)}" for d in found),
-    )
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return printable(repr(value), length_max=120)
+def _chunks(given: Iterable[T], size: int) -> Iterator[list[T]]:
+    rows = iter(given)
+    while chunk := list(islice(rows, size)):
+        yield chunk

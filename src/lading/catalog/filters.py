@@ -7,7 +7,7 @@ for, knows one escape within quotes: the quote itself, twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -37,23 +37,34 @@ def condition(shape: Shape[Any], where: Where | None) -> str:
     A key that is given narrows the partitions that are read.
     """
     parts = [_column(shape, name, wanted) for name, wanted in (where or {}).items()]
-    if where and shape.bucketed_by in where:
-        keys = [key for key in _several(where[shape.bucketed_by]) if isinstance(key, str) and key]
-        if buckets := sorted({shape.bucket_of(key) for key in keys}):
-            parts.append(f"{BUCKET} IN ({', '.join(map(text_literal, buckets))})")
+    if buckets := buckets_named(shape, where):
+        parts.append(in_buckets(BUCKET, buckets))
     return " AND ".join(parts) or "true"
 
 
-def keys_condition(shape: Shape[Any], bucket: str, keys: Sequence[tuple[str, ...]]) -> str:
-    """The condition that finds the rows of these keys, all of one partition."""
-    named = [
-        " AND ".join(
-            f"{name} = {text_literal(part)}" for name, part in zip(shape.key, key, strict=True)
-        )
-        for key in keys
-    ]
-    either = " OR ".join(f"({each})" for each in named)
-    return f"{BUCKET} = {text_literal(bucket)} AND ({either})"
+def buckets_named(shape: Shape[Any], where: Where | None) -> Sequence[str] | None:
+    """The partitions in which rows can be that the filter finds; None where it does not say."""
+    if not where or shape.bucketed_by not in where:
+        return None
+    keys = [key for key in _several(where[shape.bucketed_by]) if isinstance(key, str) and key]
+    return sorted({shape.bucket_of(key) for key in keys})
+
+
+def first_keys_condition(shape: Shape[Any], first_keys: Collection[str]) -> str:
+    """The condition that finds the rows whose keys begin so, which may lie in many partitions.
+
+    Of a key of several columns only the first is compared: long chains of AND and OR are slow.
+    """
+    wanted = sorted({key for key in first_keys if key})
+    if not wanted:
+        return "false"
+    buckets = sorted({shape.bucket_of(key) for key in wanted})
+    return f"{in_buckets(BUCKET, buckets)} AND {shape.bucketed_by} IN ({_listed(wanted)})"
+
+
+def in_buckets(column: str, buckets: Collection[str]) -> str:
+    """The condition that a column names one of these partitions, as literals that Delta sees."""
+    return f"{column} IN ({_listed(buckets)})"
 
 
 def text_literal(value: str) -> str:
@@ -63,6 +74,12 @@ def text_literal(value: str) -> str:
     except UnicodeEncodeError as error:
         raise CatalogFilterRefused("A value is no Unicode text", found=ascii(value)) from error
     return "'" + value.replace("'", "''") + "'"
+
+
+def moment_literal(value: datetime) -> str:
+    """A time with a zone as a literal of DataFusion."""
+    moment = value.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"arrow_cast({text_literal(moment)}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 def limit_clause(limit: object) -> str:
@@ -101,6 +118,10 @@ def _column(shape: Shape[Any], name: str, wanted: object) -> str:
     return f"({' OR '.join(parts) or 'false'})"
 
 
+def _listed(values: Collection[str]) -> str:
+    return ", ".join(map(text_literal, values))
+
+
 def _several(wanted: object) -> Sequence[object]:
     return list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
 
@@ -118,8 +139,7 @@ def _literal(name: str, kind: Kind, value: object) -> str:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise CatalogFilterRefused("A time needs a zone", subject=name, found=repr(value))
-        moment = value.astimezone(UTC).isoformat(timespec="microseconds")
-        return f"arrow_cast({text_literal(moment)}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
+        return moment_literal(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise CatalogFilterRefused("The value is no number", subject=name, found=repr(value))

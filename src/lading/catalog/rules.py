@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from lading.base.errors import RequestError
-from lading.catalog.values import ModalityRow, ParticipantRow, Policy, RecordingRow
+from lading.catalog.values import (
+    UNKNOWN_PARTICIPANT,
+    ModalityRow,
+    ParticipantRow,
+    Policy,
+    RecordingRow,
+)
 
 Row = TypeVar("Row", RecordingRow, ModalityRow, ParticipantRow)
 Policies = str | Collection[str]
+Key = tuple[str, ...]
 
 BUCKETS: Final = tuple("0123456789abcdef")
 WAIT_S_MAX: Final = 2.0
@@ -77,8 +84,7 @@ def register_recording(
     if Policy.EXTEND in policies:
         merged = _extended(merged, proposed)
     if Policy.MERGE_PARTICIPANTS in policies:
-        ids = tuple(sorted({*held.participant_ids, *proposed.participant_ids}))
-        merged = replace(merged, participant_ids=ids)
+        merged = replace(merged, participant_ids=_united(held, proposed))
     return _settled(held, proposed, merged, policies)
 
 
@@ -96,6 +102,68 @@ def register_participant(
     """What becomes of a proposed participant; only `error` and `overwrite` make sense."""
     policies = policies_of(on_conflict, allowed=frozenset({Policy.ERROR, Policy.OVERWRITE}))
     return _settled(held, proposed, proposed, policies)
+
+
+Settle = Callable[[Any, Any], Write[Any] | Unchanged[Any] | Conflict]
+"""What becomes of a proposed row, given the one held under its key or None."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What registrations come to that were settled one after the other.
+
+    `writes` are the rows to write, by key; `writing` the positions of the registrations that wrote
+    any; `conflicts` says of each that was refused which of its rows, and why.
+    """
+
+    writes: dict[Key, Write[Any]] = field(default_factory=dict)
+    writing: set[int] = field(default_factory=set)
+    conflicts: dict[int, tuple[Key, Conflict]] = field(default_factory=dict)
+
+
+def settle_in_order(
+    held: Mapping[Key, Any], proposed: Mapping[int, Mapping[Key, Any]], settle: Settle
+) -> Settled:
+    """Settle registrations in the order given, each on what the ones before it left.
+
+    `proposed` are the rows of each, by its position. One of which any row conflicts leaves nothing.
+    """
+    result = Settled()
+    for position, rows in proposed.items():
+        writes: dict[Key, Write[Any]] = {}
+        for key, row in rows.items():
+            before = result.writes.get(key)
+            decided = settle(before.row if before else held.get(key), row)
+            if isinstance(decided, Conflict):
+                result.conflicts[position] = (key, decided)
+                break
+            if isinstance(decided, Write):
+                writes[key] = decided
+        else:
+            result.writes.update(writes)
+            if writes:
+                result.writing.add(position)
+    return result
+
+
+def compared(
+    here: Iterator[Row], there: Iterator[Row], key_of: Callable[[Row], Key]
+) -> Iterator[tuple[Row | None, Row | None]]:
+    """Rows of two tables side by side, each pair under one key; None where a side has none.
+
+    Both come in the order of their keys, and are read once, a row at a time.
+    """
+    one, other = next(here, None), next(there, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and key_of(one) < key_of(other)):
+            yield one, None
+            one = next(here, None)
+        elif one is None or key_of(other) < key_of(one):
+            yield None, other
+            other = next(there, None)
+        else:
+            yield one, other
+            one, other = next(here, None), next(there, None)
 
 
 def policies_of(given: Policies, *, allowed: Collection[Policy]) -> frozenset[Policy]:
@@ -200,6 +268,12 @@ def _extended(held: RecordingRow, proposed: RecordingRow) -> RecordingRow:
     if ended_at is None and held.started_at is not None and proposed.duration_s is not None:
         ended_at = held.started_at + timedelta(seconds=proposed.duration_s)
     return replace(held, duration_s=proposed.duration_s, ended_at=ended_at)
+
+
+def _united(held: RecordingRow, proposed: RecordingRow) -> tuple[str, ...]:
+    """The participants of both; nobody known yields to somebody who is."""
+    ids = {*held.participant_ids, *proposed.participant_ids}
+    return tuple(sorted(ids - {UNKNOWN_PARTICIPANT} or ids))
 
 
 def _length(row: RecordingRow) -> float:

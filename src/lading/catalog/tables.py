@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic
@@ -23,13 +23,21 @@ from lading.catalog.errors import (
     CatalogMoved,
     CatalogVersionMissing,
 )
-from lading.catalog.filters import Where, condition, keys_condition, limit_clause, text_literal
+from lading.catalog.filters import (
+    Where,
+    buckets_named,
+    condition,
+    first_keys_condition,
+    in_buckets,
+    limit_clause,
+    text_literal,
+)
 from lading.catalog.location import CatalogLocation
-from lading.catalog.rules import BUCKETS, Row, wait_s
+from lading.catalog.rules import BUCKETS, Key, Row, wait_s
 
 ATTEMPTS_MAX: Final = 40
 RETENTION_H_MIN: Final = 168
-Decide = Callable[[Mapping[tuple[str, ...], Row]], Sequence[Row]]
+Decide = Callable[[Mapping[Key, Row]], Sequence[Row]]
 """Given the rows held, by key: the rows to write."""
 
 
@@ -49,6 +57,14 @@ class Compacted:
     files_joined: int
     files_made: int
     files_deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Row]):
+    """Rows held, by key, and the table at the version that was read; None before it is made."""
+
+    table: Any
+    held: Mapping[Key, Row]
 
 
 class DeltaRows(Generic[Row]):
@@ -74,19 +90,16 @@ class DeltaRows(Generic[Row]):
         self._wait = wait
         self._attempts_max = attempts_max
 
-    def change(self, keys: Sequence[tuple[str, ...]], decide: Decide[Row]) -> Sequence[Row]:
-        """Write what `decide` makes of the rows held under `keys`, all of one partition.
+    def change(self, keys: Sequence[Key], decide: Decide[Row]) -> Sequence[Row]:
+        """Write what `decide` makes of the rows held under `keys`, all in one commit.
 
         `decide` is asked again, with what is held by then, after each commit that was refused; an
         error out of it ends the change. Returns the rows written. Raises `CatalogBusy`.
         """
-        bucket = self.shape.bucket_of(keys[0][0])
         for attempt in range(self._attempts_max):
-            table = self._opened() or self._created()
-            wanted = keys_condition(self.shape, bucket, keys)
-            held = {self.shape.key_of(row): row for row in self._select(table, wanted)}
-            rows = decide(held)
-            if not rows or self._merged(table, bucket, rows):
+            reading = self.read(keys)
+            rows = decide(reading.held)
+            if self.commit(reading, rows):
                 return rows
             self._wait(wait_s(attempt, random.SystemRandom().random()))
         raise CatalogBusy(
@@ -94,13 +107,31 @@ class DeltaRows(Generic[Row]):
             subject=", ".join(keys[0]),
         )
 
-    def held(self, keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Row]:
-        """The rows under these keys, all of one partition, as of now."""
-        table = self._opened()
-        if table is None or not keys:
-            return {}
-        wanted = keys_condition(self.shape, self.shape.bucket_of(keys[0][0]), keys)
-        return {self.shape.key_of(row): row for row in self._select(table, wanted)}
+    def read(self, keys: Collection[Key]) -> Reading[Row]:
+        """The rows under these keys as of now, with what `commit` needs to write on top of them."""
+        table = self._opened() if keys else None
+        if table is None:
+            return Reading(None, {})
+        wanted = first_keys_condition(self.shape, {key[0] for key in keys})
+        rows = self._select(table, wanted)
+        named = set(keys)
+        return Reading(
+            table, {key: row for row in rows if (key := self.shape.key_of(row)) in named}
+        )
+
+    def commit(self, reading: Reading[Row], rows: Sequence[Row]) -> bool:
+        """Whether the rows were written on top of what was read.
+
+        They are not when somebody else changed a partition of theirs since. A reading serves once.
+        """
+        if not rows:
+            return True
+        table = reading.table
+        if table is None:
+            table = self._created()
+            if table.version() > 0:  # somebody else made it and wrote to it
+                return False
+        return self._merged(table, rows)
 
     def rows(
         self,
@@ -113,18 +144,27 @@ class DeltaRows(Generic[Row]):
     ) -> Iterator[Row]:
         """The rows that a filter finds, in the order of their keys.
 
-        Of recordings and modalities about a sixteenth is in memory at a time; participants are
-        sorted as a whole. `version` reads the table as it was. `only` is a further condition of
-        ours in SQL, over this table and those `beside` it.
+        Of recordings and modalities about a sixteenth is in memory at a time, unless their number
+        is bounded by `limit` or by the hashes in `where`; participants are sorted as a whole.
+        `version` reads the table as it was. `only` is a further condition of ours in SQL, over this
+        table and those `beside` it.
         """
         wanted = f"{condition(self.shape, where)} AND {only}"
         last = limit_clause(limit)
         table = self._opened(version)
         if table is None:
             return iter(())
-        if last or not self.shape.buckets_in_order:
+        bounded = last or buckets_named(self.shape, where) is not None
+        if bounded or not self.shape.buckets_in_order:
             return self._select(table, wanted, last, beside)
         return self._in_turn(table, wanted, beside)
+
+    def first(self, wanted: str, order: str, limit: int) -> list[Row]:
+        """The first rows in an order of ours that meet a condition of ours, both in SQL."""
+        table = self._opened()
+        if table is None:
+            return []
+        return list(self._select(table, wanted, f"LIMIT {limit}", order=order))
 
     def snapshot(self) -> Any:
         """The table as it is now, to be read `beside` another one; None before the first row."""
@@ -217,12 +257,13 @@ class DeltaRows(Generic[Row]):
             return Compacted(done["numFilesRemoved"], done["numFilesAdded"], len(deleted))
         raise CatalogBusy("Others kept changing the table", subject=self.shape.name)
 
-    def _merged(self, table: Any, bucket: str, rows: Sequence[Row]) -> bool:
+    def _merged(self, table: Any, rows: Sequence[Row]) -> bool:
         """Whether the rows were committed on top of the version that `table` is at."""
+        buckets = sorted({self.shape.bucket_of_row(row) for row in rows})
         same = " AND ".join(f"held.{name} = given.{name}" for name in (BUCKET, *self.shape.key))
         merger = table.merge(
             self.shape.table(rows),
-            predicate=f"held.{BUCKET} = {text_literal(bucket)} AND {same}",
+            predicate=f"{in_buckets(f'held.{BUCKET}', buckets)} AND {same}",
             source_alias="given",
             target_alias="held",
         )
@@ -294,9 +335,15 @@ class DeltaRows(Generic[Row]):
             )
 
     def _select(
-        self, table: Any, wanted: str, last: str = "", beside: Mapping[str, Any] | None = None
+        self,
+        table: Any,
+        wanted: str,
+        last: str = "",
+        beside: Mapping[str, Any] | None = None,
+        *,
+        order: str | None = None,
     ) -> Iterator[Row]:
-        columns, order = ", ".join(self.shape.columns), ", ".join(self.shape.key)
+        columns, order = ", ".join(self.shape.columns), order or ", ".join(self.shape.key)
         statement = (
             f"SELECT {columns} FROM {self.shape.name} WHERE {wanted} ORDER BY {order} {last}"
         )
