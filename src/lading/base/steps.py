@@ -1,4 +1,4 @@
-"""The step boundaries of an import, enumerated, so that tests can end the process at each one (G2).
+"""The step boundaries of imports and uploads, enumerated: tests end the process at each (G2).
 
 Production code calls `reach(step)`; it costs one comparison. Only `lading.testing` installs an
 observer.
@@ -30,16 +30,31 @@ class Step(StrEnum):
     JOB_FINISHED = "job_finished"
 
 
-_observer: Callable[[Step], None] | None = None
+class RecordingStep(StrEnum):
+    """Every place where taking a recording in could be cut off (D2), from first to last."""
+
+    POOL_STARTING = "pool_starting"
+    PART_SENT = "part_sent"
+    BYTES_SENT = "bytes_sent"
+    FILE_STORED = "file_stored"
+    MANIFEST_STORED = "manifest_stored"
+    PARTICIPANTS_WRITTEN = "participants_written"
+    MODALITIES_WRITTEN = "modalities_written"
+    RECORDING_WRITTEN = "recording_written"
 
 
-def reach(step: Step) -> None:
-    """Say that the import stands at this boundary."""
+AnyStep = Step | RecordingStep
+
+_observer: Callable[[AnyStep], None] | None = None
+
+
+def reach(step: AnyStep) -> None:
+    """Say that the work stands at this boundary."""
     if _observer is not None:
         _observer(step)
 
 
-def observe(observer: Callable[[Step], None] | None) -> None:
+def observe(observer: Callable[[AnyStep], None] | None) -> None:
     """Install the one observer, or remove it with None. For `lading.testing` alone."""
     global _observer  # noqa: PLW0603 - one hook for the whole process is the point
     _observer = observer

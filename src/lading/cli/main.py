@@ -14,8 +14,8 @@ from typing import Final
 
 import click
 
-from lading import __version__
 from lading.base.errors import InternalError, LadingError
+from lading.base.version import __version__
 from lading.cli.failures import BROKEN_PIPE, INTERRUPTED, report
 
 

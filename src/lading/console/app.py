@@ -23,9 +23,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from lading import __version__
 from lading.accounts.accounts import Accounts
 from lading.accounts.values import Caller, Permission
+from lading.base.version import __version__
 from lading.bootstrap import Lading
 from lading.console import api, media, pages, security
 from lading.console.failures import Failures

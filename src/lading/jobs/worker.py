@@ -21,8 +21,8 @@ from typing import Any
 import structlog
 from sqlalchemy import insert, update
 
-from lading import __version__
 from lading.base.stopping import StopReason, StopSignal
+from lading.base.version import __version__
 from lading.db import Database
 from lading.db.clock import now
 from lading.jobs.context import Handler

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, update
 
-from lading import __version__
+from lading.base.version import __version__
 from lading.base.errors import StoreError
 from lading.base.progress import Progress
 from lading.base.stopping import StopReason

@@ -9,8 +9,8 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
-from lading import __version__
 from lading.accounts.values import Caller, Permission
+from lading.base.version import __version__
 from lading.console.parts import Console
 from lading.console.readers.settings import read_settings
 from lading.console.render import page

@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import select
 
-from lading import __version__
 from lading.base.errors import RequestError
 from lading.base.units import format_duration
+from lading.base.version import __version__
 from lading.console.job_words import family_of_silence, worker_name, worker_url
 from lading.console.parts import Console
 from lading.console.readers.job_lines import JobLine, job_lines, pulse_of
