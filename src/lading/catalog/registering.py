@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lading.base.errors import printable
+from lading.base.steps import RecordingStep, reach
 from lading.catalog import rules
 from lading.catalog.columns import MODALITIES, PARTICIPANTS, RECORDINGS, Shape
 from lading.catalog.errors import CatalogConflict, CatalogRowRefused
@@ -23,6 +24,11 @@ from lading.catalog.values import ModalityRow, ParticipantRow, Policy, Recording
 
 Tables = Mapping[str, DeltaRows[Any]]
 _IN_ORDER: Final[tuple[Shape[Any], ...]] = (PARTICIPANTS, MODALITIES, RECORDINGS)
+_STEPS: Final = {
+    PARTICIPANTS.name: RecordingStep.PARTICIPANTS_WRITTEN,
+    MODALITIES.name: RecordingStep.MODALITIES_WRITTEN,
+    RECORDINGS.name: RecordingStep.RECORDING_WRITTEN,
+}
 _ONLY_OF_RECORDINGS: Final = frozenset({Policy.EXTEND, Policy.MERGE_PARTICIPANTS})
 
 
@@ -102,12 +108,16 @@ class Registering:
             together = _Part(shape, self._of_table(shape), self._settle, at)
             if table.commit(reading, together.decide(reading.held)):
                 self._take(together)
-                continue
-            for bucket in together.buckets():
-                part = _Part(shape, self._of_table(shape, bucket), self._settle, at)
-                if keys := part.keys():
-                    table.change(keys, part.decide)
-                    self._take(part)
+            else:
+                self._write_apart(shape, together.buckets(), at)
+            reach(_STEPS[shape.name])
+
+    def _write_apart(self, shape: Shape[Any], buckets: Sequence[str], at: datetime) -> None:
+        for bucket in buckets:
+            part = _Part(shape, self._of_table(shape, bucket), self._settle, at)
+            if keys := part.keys():
+                self._tables[shape.name].change(keys, part.decide)
+                self._take(part)
 
     def _of_table(self, shape: Shape[Any], bucket: str | None = None) -> dict[int, dict[Key, Any]]:
         """The rows for one table, or for one partition of it, of what was not refused."""
@@ -130,7 +140,7 @@ class Registering:
 
     def _refuse(self, settled: Settled) -> None:
         for position, (key, conflict) in settled.conflicts.items():
-            self.conflicts[position] = _conflict(key, conflict)
+            self.conflicts[position] = catalog_conflict(key, conflict)
             del self._rows[position]
 
 
@@ -192,12 +202,16 @@ def register_alone(
     part = _Part(table.shape, {0: {named: row}}, settle, at)
     table.change([key], part.decide)
     if refused := part.settled.conflicts.get(0):
-        raise _conflict(*refused)
+        raise catalog_conflict(*refused)
     found: Row = part.held[named]
     return found
 
 
-def _conflict(key: Key, conflict: Conflict) -> CatalogConflict:
+def catalog_conflict(key: Key, conflict: Conflict) -> CatalogConflict:
+    """The error that says in which columns the row held and the one proposed differ.
+
+    `key` begins with the name of the table.
+    """
     table, *rest = key
     found = conflict.differences
     return CatalogConflict(
