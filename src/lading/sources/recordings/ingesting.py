@@ -1,0 +1,298 @@
+"""Takes recordings in: uploads and registers (path A), or registers what is stored (path B).
+
+A recording's row is written after all its bytes, its participant's name and its manifest are in
+the store, so that whatever is found in the catalog can be fetched (D2), and the catalog can be made
+anew from the store alone (E10).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lading.base.steps import RecordingStep, reach
+from lading.catalog.rules import Policies
+from lading.catalog.values import Policy, RecordingRow
+from lading.sources.recordings.errors import (
+    ManifestInvalid,
+    Sha256Unknown,
+    StoredRecordingMissing,
+)
+from lading.sources.recordings.layout import (
+    MANIFEST,
+    NODE_MANIFESTS,
+    PARTICIPANT,
+    check_id,
+    is_data,
+    location_of,
+    path_of,
+)
+from lading.sources.recordings.local import (
+    LocalManifest,
+    read_manifest,
+    read_participant,
+    resolved,
+)
+from lading.sources.recordings.manifest import (
+    MANIFEST_BYTES_MAX,
+    file_entry,
+    manifest_text,
+    parse_manifest,
+)
+from lading.sources.recordings.registering import propose, register, require_stored
+from lading.sources.recordings.repository import Repository
+from lading.sources.recordings.rules import covers, kept_beside, recording_hash_of
+from lading.sources.recordings.uploading import (
+    FileUploader,
+    IsActive,
+    OnUpload,
+    RigWatch,
+    Uploads,
+    upload_all,
+)
+from lading.sources.recordings.values import IngestResult, Manifest, ManifestFile
+from lading.storage.roots import SafeRoot
+
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecording:
+    """A recording in a folder, read and looked at, before anything is moved."""
+
+    source_dir: Path
+    recording_id: str
+    local: LocalManifest
+    files: list[ManifestFile]
+    participant: str | None
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it is registered by."""
+        return self.local.manifest
+
+
+def open_local(
+    manifest_path: Path, source_dir: Path, *, participant: str | None = None
+) -> LocalRecording:
+    """Read a recording's manifest and look at each of its files, without reading them.
+
+    Without a `participant`, the folder's `participant.txt` says who it is. Raises
+    `ManifestMissing`, `ManifestIncomplete`, `FileMissing`, `SizeMismatch` and the like.
+    """
+    local = read_manifest(manifest_path, source_dir)
+    local.manifest.require_complete(str(manifest_path))
+    with SafeRoot(source_dir) as root:
+        files = resolved(root, local.manifest.files)
+    recording_id = check_id(local.manifest.recording_id or source_dir.absolute().name)
+    return LocalRecording(
+        source_dir, recording_id, local, files, participant or read_participant(source_dir)
+    )
+
+
+def ingest_recording(
+    repository: Repository,
+    recording: LocalRecording,
+    *,
+    is_active: IsActive | None = None,
+    progress: OnUpload | None = None,
+    overwrite: bool = False,
+    collapse_modalities: bool = True,
+    max_concurrent_files: int = 4,
+    on_conflict: Policies = Policy.ERROR,
+) -> IngestResult:
+    """Upload a recording's files and register it (D1 to D9).
+
+    What would be refused by the catalog is refused before a byte is moved. With `overwrite`, every
+    file is sent again and a row that differs is replaced (E5, E6).
+    """
+    watch = RigWatch(is_active)
+    proposal = propose(
+        repository,
+        recording.manifest,
+        recording.files,
+        recording.recording_id,
+        participant=recording.participant,
+        collapse_modalities=collapse_modalities,
+        on_conflict=Policy.OVERWRITE if overwrite else on_conflict,
+    )
+    sizes = repository.sizes(recording.recording_id)
+    with SafeRoot(recording.source_dir) as root:
+        uploader = FileUploader(
+            repository,
+            root,
+            recording.recording_id,
+            sizes,
+            vouched=proposal.settled,
+            overwrite=overwrite,
+        )
+        uploads = upload_all(
+            uploader,
+            recording.files,
+            watch=watch,
+            progress=progress,
+            max_concurrent_files=max_concurrent_files,
+        )
+    if uploads.paused:
+        return _result(uploads, None)
+    store_what_is_said(repository, recording, sizes, overwrite=overwrite)
+    return _result(uploads, register(repository, proposal))
+
+
+def register_stored(
+    repository: Repository,
+    recording_id: str,
+    *,
+    participant: str | None = None,
+    collapse_modalities: bool = True,
+    on_conflict: Policies = Policy.ERROR,
+) -> IngestResult:
+    """Register a recording whose files are stored already (path B, D10, E3).
+
+    Without a `participant`, the stored `participant.txt` says who it is. Raises `ManifestMissing`,
+    `ManifestIncomplete`, `StoredFilesMissing`, `StoredRecordingMissing`, `CatalogConflict`.
+    """
+    sizes = require_any(repository, recording_id)
+    manifest = repository.manifest(recording_id, sizes)
+    manifest.require_complete(repository.key(recording_id, MANIFEST))
+    files = require_stored(repository, recording_id, manifest.files, sizes)
+    proposal = propose(
+        repository,
+        manifest,
+        files,
+        recording_id,
+        participant=participant or repository.participant(recording_id),
+        collapse_modalities=collapse_modalities,
+        on_conflict=on_conflict,
+    )
+    return _result(Uploads(), register(repository, proposal))
+
+
+def augment_stored(repository: Repository, recording_id: str) -> Manifest:
+    """Add hash and files to a stored manifest by the sha256 that each object carries (D10).
+
+    No object is read. A manifest that has both is left as it is. Raises `Sha256Unknown` when an
+    object carries none: then the manifest has to be reconstructed.
+    """
+    sizes = require_any(repository, recording_id)
+    held = repository.manifests(recording_id, sizes)
+    if MANIFEST in held and held[MANIFEST].complete:
+        return held[MANIFEST]
+    names = sorted(name for name in sizes if is_data(path_of(name)))
+    files = []
+    for name, metadata in repository.metadata(recording_id, names):
+        sha256 = metadata.get("sha256", "").lower()
+        if not sha256:
+            raise Sha256Unknown(
+                "A stored file carries no sha256", subject=repository.key(recording_id, name)
+            )
+        files.append(ManifestFile(path_of(name), sha256, sizes[name]))
+    body = dict(held[MANIFEST].body) if MANIFEST in held else {"recording_id": recording_id}
+    return write_manifest(repository, recording_id, body, files)
+
+
+def write_manifest(
+    repository: Repository, recording_id: str, body: Mapping[str, object], files: list[ManifestFile]
+) -> Manifest:
+    """Put a recording's manifest into the store, with the hash of these files."""
+    if not files:
+        raise ManifestInvalid(
+            "There is nothing recorded here",
+            subject=location_of(recording_id, repository.prefix),
+            expected="files in worker folders such as camera_0",
+        )
+    facts = {
+        **body,
+        "recording_hash": recording_hash_of(file.sha256 for file in files),
+        "files": [file_entry(file) for file in files],
+    }
+    text = manifest_text(facts)
+    key = repository.key(recording_id, MANIFEST)
+    manifest = parse_manifest(text, key)
+    _put(repository, recording_id, MANIFEST, text, _JSON)
+    return manifest
+
+
+def require_any(repository: Repository, recording_id: str) -> dict[str, int]:
+    """The sizes of a recording's objects by name. Raises `StoredRecordingMissing` for none."""
+    sizes = repository.sizes(check_id(recording_id))
+    if not sizes:
+        raise StoredRecordingMissing(
+            "Nothing is stored of this recording",
+            subject=location_of(recording_id, repository.prefix),
+        )
+    return sizes
+
+
+def store_what_is_said(
+    repository: Repository,
+    recording: LocalRecording,
+    sizes: Mapping[str, int],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Store the participant's name and the manifests beside the files, where they are not yet.
+
+    A half goes beside the manifest of the other half, never over it (E9).
+    """
+    recording_id = recording.recording_id
+    if recording.participant and (overwrite or PARTICIPANT not in sizes):
+        _put(repository, recording_id, PARTICIPANT, f"{recording.participant}\n".encode())
+    for name, body in recording.local.bodies.items():
+        _store_manifest(repository, recording_id, name, body)
+    reach(RecordingStep.MANIFEST_STORED)
+
+
+def _store_manifest(repository: Repository, recording_id: str, name: str, body: bytes) -> None:
+    held_body = repository.read(recording_id, name, MANIFEST_BYTES_MAX)
+    if held_body == body:
+        return
+    proposed = parse_manifest(body, name)
+    held = None
+    if held_body is not None:
+        try:
+            held = parse_manifest(held_body, name)
+        except ManifestInvalid:
+            held = None  # a stub or a ruin says nothing that ours could hide
+    if covers(held, proposed):
+        return
+    if kept_beside(held, proposed):
+        name = f"{NODE_MANIFESTS}/{_half_name(proposed, body)}.json"
+    _put(repository, recording_id, name, body, _JSON)
+
+
+def _half_name(manifest: Manifest, body: bytes) -> str:
+    node = manifest.node or ""
+    if node and node.isascii() and node.replace("-", "").replace(".", "").isalnum():
+        return node
+    return f"half-{hashlib.sha256(body).hexdigest()[:12]}"
+
+
+def _put(
+    repository: Repository,
+    recording_id: str,
+    name: str,
+    body: bytes,
+    media_type: str = "text/plain",
+) -> None:
+    repository.uploader.upload(
+        repository.key(recording_id, name),
+        lambda: iter((body,)),
+        size_bytes=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        media_type=media_type,
+    )
+
+
+def _result(uploads: Uploads, recording: RecordingRow | None) -> IngestResult:
+    return IngestResult(
+        paused=uploads.paused,
+        recording=recording,
+        files_uploaded=uploads.files_uploaded,
+        files_skipped=uploads.files_skipped,
+        bytes_uploaded=uploads.bytes_uploaded,
+        skipped_by={each.value: count for each, count in uploads.skipped_by.items()},
+    )

@@ -1,0 +1,76 @@
+"""Names: how a recording's folder is laid out, and where its files lie in the store (E11)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote, unquote
+
+from lading.base.errors import printable
+from lading.sources.recordings.errors import RecordingIdRefused
+from lading.storage.keys import check_key
+
+PREFIX: Final = "recordings"
+MANIFEST: Final = "manifest.json"
+NODE_MANIFESTS: Final = "_node_manifests"
+PARTICIPANT: Final = "participant.txt"
+_OWN: Final = frozenset({MANIFEST, PARTICIPANT})
+_LEFT_BY_SYSTEMS: Final = frozenset({"Thumbs.db", "desktop.ini", "@eaDir", "lost+found"})
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_STAMPED: Final = re.compile(r"rec_(\d{8}_\d{6})_[0-9A-Za-z]+")
+_AS_THEY_ARE: Final = "/ !\"#$&'()*+,:;<=>?@[\\]^`{|}~"  # what is printable ASCII, without '%'
+
+
+def check_id(recording_id: str) -> str:
+    """The identifier itself, when it can name a recording. Raises `RecordingIdRefused`."""
+    if not _ID.fullmatch(recording_id):
+        raise RecordingIdRefused(
+            "This cannot identify a recording", subject=printable(recording_id, length_max=100)
+        )
+    return recording_id
+
+
+def begun_at(recording_id: str) -> datetime | None:
+    """When the recording began, as its identifier `rec_<YYYYMMDD>_<HHMMSS>_<hex>` says.
+
+    The identifier names no zone; it is taken as UTC.
+    """
+    found = _STAMPED.fullmatch(recording_id)
+    if found is None:
+        return None
+    try:
+        return datetime.strptime(found[1], "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def is_data(rel_path: str) -> bool:
+    """Whether a file belongs to what was recorded.
+
+    Manifests and `participant.txt` are about it; dot files and what file systems and desktops
+    leave behind are not of it.
+    """
+    segments = rel_path.split("/")
+    if rel_path in _OWN or segments[0] == NODE_MANIFESTS:
+        return False
+    return not any(name.startswith(".") or name in _LEFT_BY_SYSTEMS for name in segments)
+
+
+def object_name(rel_path: str) -> str:
+    """A file's name below its recording in the store.
+
+    It is the path itself; characters that keys do not have are percent-encoded as UTF-8. Raises
+    `KeyRefused`.
+    """
+    return check_key(quote(rel_path, safe=_AS_THEY_ARE))
+
+
+def path_of(object_name: str) -> str:
+    """The path whose `object_name` this is."""
+    return unquote(object_name, errors="strict")
+
+
+def location_of(recording_id: str, prefix: str = PREFIX) -> str:
+    """Where a recording lies in the store, without a slash at its end."""
+    return f"{prefix}/{check_id(recording_id)}"

@@ -1,0 +1,214 @@
+"""Registers what is stored: checks that every file is there, then writes the catalog's rows (D2).
+
+A second half of a session is merged into the first (E9); anything else that differs from what is
+held is a conflict, unless a policy says otherwise (E6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from lading.catalog import rules as catalog_rules
+from lading.catalog.columns import MODALITIES, RECORDINGS
+from lading.catalog.registering import catalog_conflict
+from lading.catalog.rules import Conflict, Policies, Write
+from lading.catalog.values import (
+    UNKNOWN_PARTICIPANT,
+    ModalityRow,
+    ParticipantRow,
+    Policy,
+    RecordingRow,
+)
+from lading.sources.recordings.errors import (
+    PlaceTaken,
+    RecordingHeldElsewhere,
+    StoredFilesMissing,
+)
+from lading.sources.recordings.layout import location_of, object_name
+from lading.sources.recordings.repository import Repository
+from lading.sources.recordings.rules import (
+    HALVES,
+    is_half,
+    modality_rows,
+    participant_ids,
+    proposed_beside,
+    recording_row,
+)
+from lading.sources.recordings.values import Manifest, ManifestFile
+
+_NAMED_MAX: Final = 5
+
+log = structlog.get_logger("lading.recordings")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The rows of a recording as they would be registered, beside those that are held.
+
+    `settled` says that nothing of it would change the catalog.
+    """
+
+    recording: RecordingRow
+    modalities: tuple[ModalityRow, ...]
+    participants: tuple[ParticipantRow, ...]
+    held: RecordingRow | None
+    policies: Policies
+    settled: bool
+
+
+def propose(
+    repository: Repository,
+    manifest: Manifest,
+    files: Sequence[ManifestFile],
+    recording_id: str,
+    *,
+    participant: str | None,
+    collapse_modalities: bool = True,
+    on_conflict: Policies = Policy.ERROR,
+) -> Proposal:
+    """Work out a recording's rows and look at what is held, before a byte is moved.
+
+    `files` are the manifest's, with their sizes. Raises `CatalogConflict` where the rows held
+    differ in what no policy settles, `RecordingHeldElsewhere` and `PlaceTaken`.
+    """
+    recording_hash = manifest.require_complete(recording_id)
+    catalog = repository.catalog
+    held = catalog.recordings_held([recording_hash]).get(recording_hash)
+    held_modalities = tuple(catalog.list_modalities({"recording_hash": recording_hash}))
+    _require_own_place(repository, held, recording_id, recording_hash)
+    found = modality_rows(
+        files,
+        recording_id,
+        recording_hash,
+        prefix=repository.prefix,
+        collapse=collapse_modalities,
+    )
+    for family in found.collided if collapse_modalities else ():
+        log.warning(
+            "several workers recorded one modality", modality=family, recording=recording_id
+        )
+    participants = _participants(repository, participant)
+    proposed = recording_row(
+        manifest, recording_id, recording_hash, [row.participant_id for row in participants]
+    )
+    policies = on_conflict
+    if held is not None and policies != Policy.OVERWRITE:
+        proposed = proposed_beside(held, proposed)
+        if policies == Policy.ERROR and (
+            is_half(held_modalities, found.rows) or held.participant_ids == (UNKNOWN_PARTICIPANT,)
+        ):
+            policies = HALVES
+    participants = tuple(p for p in participants if p.participant_id in proposed.participant_ids)
+    changes = _changes(held, held_modalities, proposed, found.rows, policies)
+    return Proposal(proposed, found.rows, participants, held, policies, settled=not changes)
+
+
+def require_stored(
+    repository: Repository,
+    recording_id: str,
+    files: Sequence[ManifestFile],
+    sizes: Mapping[str, int] | None = None,
+) -> list[ManifestFile]:
+    """The files with their sizes, once the store has each of them (E3).
+
+    Raises `StoredFilesMissing`, also where a stored file has another size than the manifest says.
+    """
+    stored = repository.sizes(recording_id) if sizes is None else sizes
+    missing, found = [], []
+    for file in files:
+        size_bytes = stored.get(object_name(file.rel_path))
+        if size_bytes is None:
+            missing.append(file.rel_path)
+        elif file.size_bytes not in (None, size_bytes):
+            missing.append(f"{file.rel_path} ({size_bytes} bytes of {file.size_bytes})")
+        else:
+            found.append(ManifestFile(file.rel_path, file.sha256, size_bytes))
+    if missing:
+        named = ", ".join(missing[:_NAMED_MAX])
+        raise StoredFilesMissing(
+            "The store has not every file of the recording, so it is not registered",
+            subject=location_of(recording_id, repository.prefix),
+            expected=f"{len(files)} files",
+            found=f"{len(missing)} missing or of another size: {named}"
+            + (", …" if len(missing) > _NAMED_MAX else ""),
+        )
+    return found
+
+
+def register(repository: Repository, proposal: Proposal) -> RecordingRow:
+    """Write the rows that are not held yet (D2); the recording as it is held then.
+
+    Raises `CatalogConflict`, `CatalogBusy`.
+    """
+    if proposal.settled and proposal.held is not None:
+        return proposal.held
+    registered = repository.catalog.register(
+        proposal.recording,
+        proposal.modalities,
+        proposal.participants,
+        on_conflict=proposal.policies,
+    )
+    return registered.recording
+
+
+def _participants(repository: Repository, name: str | None) -> tuple[ParticipantRow, ...]:
+    """The participant that was named, as the catalog has them where it knows them (E4)."""
+    (typed,) = participant_ids(name)
+    if typed != UNKNOWN_PARTICIPANT:
+        for column in ("participant_id", "display_name"):
+            known = list(repository.catalog.list_participants({column: typed}, limit=2))
+            if len(known) == 1:
+                return (known[0],)
+    return (ParticipantRow(participant_id=typed, display_name="" if name is None else typed),)
+
+
+def _require_own_place(
+    repository: Repository, held: RecordingRow | None, recording_id: str, recording_hash: str
+) -> None:
+    held_id = held.metadata.get("manifest_recording_id") if held else None
+    if held_id not in (None, recording_id):
+        raise RecordingHeldElsewhere(
+            "The catalog has this recording under another identifier",
+            subject=recording_id,
+            expected=recording_hash,
+            found=str(held_id),
+        )
+    if held is None:
+        location = location_of(recording_id, repository.prefix)
+        for other in repository.catalog.list_modalities({"location": location}, limit=1):
+            raise PlaceTaken(
+                "Another recording is registered whose files lie here",
+                subject=location,
+                expected=recording_hash,
+                found=other.recording_hash,
+            )
+
+
+def _changes(
+    held: RecordingRow | None,
+    held_modalities: Sequence[ModalityRow],
+    proposed: RecordingRow,
+    modalities: Sequence[ModalityRow],
+    policies: Policies,
+) -> bool:
+    """Whether registering would write a row. Raises `CatalogConflict` where it would be refused."""
+    others = Policy.OVERWRITE if policies == Policy.OVERWRITE else Policy.ERROR
+    by_key = {MODALITIES.key_of(row): row for row in held_modalities}
+    decided: list[tuple[tuple[str, ...], object]] = [
+        (
+            (RECORDINGS.name, *RECORDINGS.key_of(proposed)),
+            catalog_rules.register_recording(held, proposed, policies),
+        )
+    ]
+    for row in modalities:
+        key = MODALITIES.key_of(row)
+        found = catalog_rules.register_modality(by_key.get(key), row, others)
+        decided.append(((MODALITIES.name, *key), found))
+    for named, decision in decided:
+        if isinstance(decision, Conflict):
+            raise catalog_conflict(named, decision)
+    return any(isinstance(decision, Write) for _, decision in decided)

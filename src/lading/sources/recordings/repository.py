@@ -1,0 +1,137 @@
+"""Where recordings are held: raw bytes in a store, and the catalog that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from lading.catalog.catalog import Catalog
+from lading.sources.recordings.errors import ManifestMissing, UploadInterrupted
+from lading.sources.recordings.layout import (
+    MANIFEST,
+    NODE_MANIFESTS,
+    PARTICIPANT,
+    PREFIX,
+    location_of,
+)
+from lading.sources.recordings.manifest import MANIFEST_BYTES_MAX, parse_manifest
+from lading.sources.recordings.rules import merged, with_halves
+from lading.sources.recordings.values import Manifest
+from lading.storage.port import ObjectInfo, ObjectMissing, ObjectStore
+from lading.storage.uploading import Uploader, uploader_for
+
+HEADS_AT_ONCE: Final = 16
+_PARTICIPANT_BYTES_MAX: Final = 4096
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A raw store with the catalog of what is in it; recordings lie below `prefix`."""
+
+    raw: ObjectStore
+    catalog: Catalog
+    uploader: Uploader
+    prefix: str = PREFIX
+
+    @classmethod
+    def of(cls, raw: ObjectStore, catalog: Catalog, *, prefix: str = PREFIX) -> Repository:
+        """The repository with the uploads that fit its store."""
+        return cls(raw, catalog, uploader_for(raw, resumable=(UploadInterrupted,)), prefix)
+
+    def key(self, recording_id: str, name: str) -> str:
+        """The key of an object of a recording."""
+        return f"{location_of(recording_id, self.prefix)}/{name}"
+
+    def stored(self, recording_id: str) -> Iterator[ObjectInfo]:
+        """The recording's objects; their keys are names below the recording."""
+        below = f"{location_of(recording_id, self.prefix)}/"
+        for info in self.raw.list(below):
+            yield ObjectInfo(
+                info.key.removeprefix(below), info.size_bytes, info.modified_at, info.etag
+            )
+
+    def sizes(self, recording_id: str) -> dict[str, int]:
+        """The size in bytes of each of the recording's objects, by name; a listing."""
+        return {info.key: info.size_bytes for info in self.stored(recording_id)}
+
+    def recording_ids(self) -> Iterator[str]:
+        """Every recording of which something is stored, in order; a listing of the whole store."""
+        last = None
+        for info in self.raw.list(f"{self.prefix}/"):
+            found = info.key.removeprefix(f"{self.prefix}/").partition("/")
+            if found[1] and found[0] != last:
+                last = found[0]
+                yield last
+
+    def read(self, recording_id: str, name: str, size_bytes_max: int) -> bytes | None:
+        """A small object whole, or None; of one that is larger, one byte more than the bound."""
+        try:
+            chunks = self.raw.get(self.key(recording_id, name), length=size_bytes_max + 1)
+            return b"".join(chunks)
+        except ObjectMissing:
+            return None
+
+    def manifests(self, recording_id: str, names: Iterable[str]) -> dict[str, Manifest]:
+        """The manifests among a recording's objects, its own and its nodes', by name.
+
+        Raises `ManifestInvalid`.
+        """
+        found = {}
+        for name in sorted(filter(is_manifest, names)):
+            body = self.read(recording_id, name, MANIFEST_BYTES_MAX)
+            if body is not None:
+                found[name] = parse_manifest(body, self.key(recording_id, name))
+        return found
+
+    def manifest(self, recording_id: str, sizes: Mapping[str, int]) -> Manifest:
+        """The stored manifest to register by: the recording's own, else its nodes' merged (E3).
+
+        What halves add to the recording's own is part of it once their files are stored (E9).
+        `sizes` are the recording's objects. Raises `ManifestMissing`, `ManifestInvalid`,
+        `ManifestsDisagree`.
+        """
+        found = self.manifests(recording_id, sizes)
+        own = found.pop(MANIFEST, None)
+        if own is not None and (own.complete or not found):
+            return with_halves(own, list(found.values()), sizes)
+        if not found:
+            raise ManifestMissing(
+                "The store has no manifest of this recording",
+                subject=self.key(recording_id, MANIFEST),
+            )
+        return merged(list(found.items()))
+
+    def participant(self, recording_id: str) -> str | None:
+        """The name in the stored `participant.txt`, if there is one that can be read (E4)."""
+        body = self.read(recording_id, PARTICIPANT, _PARTICIPANT_BYTES_MAX)
+        return participant_name(body)
+
+    def metadata(
+        self, recording_id: str, names: Iterable[str]
+    ) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """The user metadata of objects that are there, several requests at a time."""
+        rest = iter(names)
+        with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="head") as pool:
+            while some := list(islice(rest, 64 * HEADS_AT_ONCE)):
+                infos = pool.map(lambda n: self.raw.head(self.key(recording_id, n)), some)
+                for name, info in zip(some, infos, strict=True):
+                    if info is not None:
+                        yield name, info.metadata
+
+
+def is_manifest(name: str) -> bool:
+    """Whether an object's or a file's name below a recording is that of a manifest."""
+    folder, slash, rest = name.partition("/")
+    return name == MANIFEST or bool(
+        slash and folder == NODE_MANIFESTS and "/" not in rest and rest.endswith(".json")
+    )
+
+
+def participant_name(body: bytes | None) -> str | None:
+    """The name that a `participant.txt` holds, or None when it holds none."""
+    if body is None or len(body) > _PARTICIPANT_BYTES_MAX:
+        return None
+    return " ".join(body.decode("utf-8-sig", "replace").split()) or None

@@ -1,0 +1,228 @@
+"""What a recording is, worked out from manifests: its hash, its halves merged, its rows; pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lading.catalog.rules import Policies
+from lading.catalog.values import UNKNOWN_PARTICIPANT, ModalityRow, Policy, RecordingRow
+from lading.sources.recordings.errors import ManifestsDisagree, WorkerFolderRefused
+from lading.sources.recordings.layout import begun_at, location_of, object_name
+from lading.sources.recordings.values import HeldBy, Manifest, ManifestFile
+
+SESSION: Final = "session"
+"""The modality of files that lie beside the worker folders."""
+HALVES: Final[Policies] = (Policy.EXTEND, Policy.MERGE_PARTICIPANTS)
+"""How the second half of a session is registered beside the first (E9)."""
+_FOLDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9._-]*)?")
+
+
+def recording_hash_of(sha256s: Iterable[str]) -> str:
+    """The hash of a recording: sha256 over the sorted hashes of its files, one a line."""
+    return hashlib.sha256("\n".join(sorted(sha256s)).encode()).hexdigest()
+
+
+def merged(manifests: Sequence[tuple[str, Manifest]]) -> Manifest:
+    """The manifests of several nodes as one (E3, E9); each comes with its name, for errors.
+
+    The files are united, the recording spans all of them, and the hash is the one that they state;
+    where none does, it is worked out. Raises `ManifestsDisagree`.
+    """
+    (_, first), *others = manifests
+    if not others:
+        return first
+    files: dict[str, tuple[str, ManifestFile]] = {}
+    for name, each in manifests:
+        for file in each.files:
+            held_name, held = files.setdefault(file.rel_path, (name, file))
+            if (held.sha256, held.size_bytes) != (file.sha256, file.size_bytes):
+                raise ManifestsDisagree(
+                    "Two manifests list one file with other contents",
+                    subject=file.rel_path,
+                    expected=f"{held.sha256} by {held_name}",
+                    found=f"{file.sha256} by {name}",
+                )
+    united = tuple(file for _, file in files.values())
+    stated = _the_one("recording_hash", [(n, m.recording_hash) for n, m in manifests])
+    starts = [each.started_at for _, each in manifests if each.started_at]
+    ends = [each.ended_at for _, each in manifests if each.ended_at]
+    durations = [each.duration_s for _, each in manifests if each.duration_s is not None]
+    return Manifest(
+        recording_hash=stated or (recording_hash_of(f.sha256 for f in united) if united else None),
+        files=united,
+        recording_id=_the_one("recording_id", [(n, m.recording_id) for n, m in manifests]),
+        started_at=min(starts, default=None),
+        ended_at=max(ends, default=None),
+        duration_s=max(durations, default=None),
+        body={"recording_hash": stated, "merged_from": [name for name, _ in manifests]},
+    )
+
+
+def with_halves(own: Manifest, halves: Sequence[Manifest], stored: Collection[str]) -> Manifest:
+    """A recording's own manifest with the halves that arrived since, as far as they are stored.
+
+    A half states the same hash and lists files that the recording's own does not. One of which a
+    file is not stored is left out whole: it will arrive later, and is not made up (E9).
+    """
+    files = {file.rel_path: file for file in own.files}
+    durations = [own.duration_s]
+    for half in halves:
+        added = [file for file in half.files if file.rel_path not in files]
+        there = all(object_name(file.rel_path) in stored for file in added)
+        if added and there and half.recording_hash == own.recording_hash:
+            files |= {file.rel_path: file for file in added}
+            durations.append(half.duration_s)
+    if len(files) == len(own.files):
+        return own
+    known = [each for each in durations if each is not None]
+    return replace(own, files=tuple(files.values()), duration_s=max(known, default=None))
+
+
+def kept_beside(held: Manifest | None, proposed: Manifest) -> bool:
+    """Whether a manifest is one half and the stored one another, so that both are kept (E9)."""
+    if held is None or not held.complete or held.recording_hash != proposed.recording_hash:
+        return False
+    return not {f.rel_path for f in held.files} <= {f.rel_path for f in proposed.files}
+
+
+def covers(held: Manifest | None, proposed: Manifest) -> bool:
+    """Whether the stored manifest says all that the proposed one does."""
+    if held is None or held.recording_hash != proposed.recording_hash:
+        return False
+    stated = {file.rel_path: file.sha256 for file in held.files}
+    return all(stated.get(file.rel_path) == file.sha256 for file in proposed.files)
+
+
+def recording_row(
+    manifest: Manifest, recording_id: str, recording_hash: str, participant_ids: Sequence[str]
+) -> RecordingRow:
+    """The recording's row. Where the manifest does not say when it began, its identifier does."""
+    return RecordingRow(
+        recording_hash=recording_hash,
+        started_at=manifest.started_at or begun_at(recording_id),
+        ended_at=manifest.ended_at,
+        duration_s=manifest.duration_s,
+        participant_ids=tuple(participant_ids) or (UNKNOWN_PARTICIPANT,),
+        metadata={"manifest_recording_id": recording_id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Modalities:
+    """The rows of a recording's modalities, and the families that several workers recorded (D9)."""
+
+    rows: tuple[ModalityRow, ...]
+    collided: tuple[str, ...]
+
+
+def modality_rows(
+    files: Sequence[ManifestFile],
+    recording_id: str,
+    recording_hash: str,
+    *,
+    prefix: str,
+    collapse: bool = True,
+) -> Modalities:
+    """A row for each worker folder, with its files (D9, E7).
+
+    Collapsed, `camera_0` is the family `camera` with the worker `0`, which readers see as `camera`
+    or, where another worker has the same family, as `camera_0`. Uncollapsed, the folder's name is
+    the family. Sizes of all files are known by now. Raises `WorkerFolderRefused`.
+    """
+    workers: dict[tuple[str, str], list[ManifestFile]] = defaultdict(list)
+    for file in files:
+        workers[_worker(file.rel_path, collapse=collapse)].append(file)
+    rows = tuple(
+        ModalityRow(
+            recording_hash=recording_hash,
+            modality=family,
+            worker_id=worker_id,
+            location=location_of(recording_id, prefix),
+            keys=tuple(object_name(file.rel_path) for file in held),
+            size_bytes=sum(file.size_bytes or 0 for file in held),
+        )
+        for (family, worker_id), held in sorted(workers.items())
+    )
+    families = [row.modality for row in rows]
+    return Modalities(rows, tuple(sorted({f for f in families if families.count(f) > 1})))
+
+
+def proposed_beside(held: RecordingRow, proposed: RecordingRow) -> RecordingRow:
+    """A recording as it is proposed where another half, or an earlier run, is held (E9).
+
+    When it began is what was registered first, a participant nobody knows yields to one who is
+    known, and of two lengths that are equal the held end stays.
+    """
+    unknown = proposed.participant_ids == (UNKNOWN_PARTICIPANT,)
+    same_length = held.duration_s == proposed.duration_s
+    return replace(
+        proposed,
+        started_at=held.started_at,
+        ended_at=held.ended_at if same_length and held.ended_at else proposed.ended_at,
+        participant_ids=held.participant_ids if unknown else proposed.participant_ids,
+        status=held.status,
+        metadata={**proposed.metadata, **held.metadata},
+    )
+
+
+def is_half(held: Iterable[ModalityRow], proposed: Iterable[ModalityRow]) -> bool:
+    """Whether what is proposed and what is held are different parts of a recording (E9)."""
+
+    def workers(rows: Iterable[ModalityRow]) -> set[tuple[str, str]]:
+        return {(row.modality, row.worker_id) for row in rows}
+
+    return workers(held) != workers(proposed)
+
+
+def held_by(
+    file: ManifestFile, size_bytes: int | None, metadata: Mapping[str, str] | None
+) -> HeldBy | None:
+    """How a stored object is recognised as the file, or None when it is not (D5).
+
+    `size_bytes` is None when there is no object, `metadata` when the store keeps none.
+    """
+    if size_bytes is None or size_bytes != file.size_bytes:
+        return None
+    stored = (metadata or {}).get("sha256")
+    if stored is None:
+        return HeldBy.SIZE
+    return HeldBy.SHA256 if stored.lower() == file.sha256 else None
+
+
+def participant_ids(name: str | None) -> tuple[str, ...]:
+    """The participant that somebody typed, as identifiers; without white space around it."""
+    clean = " ".join((name or "").split())
+    return (clean or UNKNOWN_PARTICIPANT,)
+
+
+def _worker(rel_path: str, *, collapse: bool) -> tuple[str, str]:
+    folder, slash, _ = rel_path.partition("/")
+    if not slash:
+        return SESSION, ""
+    if not _FOLDER.fullmatch(folder):
+        raise WorkerFolderRefused("No modality can be made of this folder's name", subject=folder)
+    if not collapse:
+        return folder, ""
+    family, _, worker_id = folder.partition("_")
+    return family, worker_id.strip("_.-")
+
+
+def _the_one(field: str, stated: Sequence[tuple[str, Any]]) -> Any:
+    known = [(name, value) for name, value in stated if value]
+    if not known:
+        return None
+    first_name, first = known[0]
+    for name, value in known[1:]:
+        if value != first:
+            raise ManifestsDisagree(
+                f"Two manifests state another {field}",
+                subject=name,
+                expected=f"{first} by {first_name}",
+                found=value,
+            )
+    return first
