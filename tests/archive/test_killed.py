@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from lading.base.steps import Step, observe
+from lading.base.steps import AnyStep, Step, observe
 from lading.db import Database
 from lading.db.clock import now
 from lading.jobs.tables import import_job
@@ -63,7 +63,7 @@ def undisturbed(
     archive: FrontArchive,
     server_of: Callable[..., object],
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Snapshot, list[Step]]:
+) -> tuple[Snapshot, list[AnyStep]]:
     """The library after a run that nobody disturbs, and the steps that led there."""
     server = server_of("sqlite")
     assert isinstance(server, Server)
@@ -131,7 +131,7 @@ def kill_and_continue(here: TakingIn, fault: Fault, expected: Snapshot, tmp_path
 
 
 def test_an_import_of_an_archive_goes_through_these_steps(
-    undisturbed: tuple[Snapshot, list[Step]],
+    undisturbed: tuple[Snapshot, list[AnyStep]],
 ) -> None:
     """Otherwise the tests below would not end the process where they say."""
     steps = undisturbed[1]
@@ -148,7 +148,7 @@ def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(
     sqlite_database: Database,
     archive: FrontArchive,
     take_in_by: MakeTakingIn,
-    undisturbed: tuple[Snapshot, list[Step]],
+    undisturbed: tuple[Snapshot, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     """At the middle occurrence; of the two groups the second."""
@@ -169,7 +169,7 @@ def test_a_group_that_was_being_written_is_written_once_on_servers_too(
     database: Database,
     archive: FrontArchive,
     take_in_by: MakeTakingIn,
-    undisturbed: tuple[Snapshot, list[Step]],
+    undisturbed: tuple[Snapshot, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     kill_and_continue(take_in_by(database, archive), fault, undisturbed[0], tmp_path)

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from lading.base.steps import Step, observe
+from lading.base.steps import AnyStep, Step, observe
 from lading.db import Database
 from lading.db.clock import now
 from lading.ingest.registry import build_source
@@ -56,7 +56,7 @@ def undisturbed(
     upstream: Upstream,
     server_of: Callable[..., object],
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Picture, list[Step]]:
+) -> tuple[Picture, list[AnyStep]]:
     """What a run that nobody disturbs ends with, and the steps it goes through."""
     server = server_of("sqlite")
     assert isinstance(server, Server)
@@ -121,7 +121,7 @@ def check_whole(installation: Installation, expected: Picture) -> None:
         assert verify_chain(conn).whole
 
 
-def test_an_import_goes_through_every_step(undisturbed: tuple[Picture, list[Step]]) -> None:
+def test_an_import_goes_through_every_step(undisturbed: tuple[Picture, list[AnyStep]]) -> None:
     """Otherwise the tests below would not end the process where they say."""
     assert set(undisturbed[1]) == set(Step)
 
@@ -132,7 +132,7 @@ def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(
     database: Database,
     upstream: Upstream,
     install: Install,
-    undisturbed: tuple[Picture, list[Step]],
+    undisturbed: tuple[Picture, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     """The middle occurrence of each step here; every occurrence in the slow test."""
@@ -148,7 +148,7 @@ def test_a_worker_killed_at_every_occurrence_of_a_step_loses_nothing(
     make_database: Callable[[], Database],
     upstream: Upstream,
     install: Install,
-    undisturbed: tuple[Picture, list[Step]],
+    undisturbed: tuple[Picture, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     expected, steps = undisturbed
@@ -192,7 +192,7 @@ def test_a_worker_killed_while_it_fills_a_bucket_loses_nothing_either(
     sqlite_database: Database,
     s3_server_of: Callable[[str], S3Facts],
     upstream: Upstream,
-    undisturbed: tuple[Picture, list[Step]],
+    undisturbed: tuple[Picture, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     """Everything before was shown on a folder; here are the steps at which a bucket differs."""
@@ -214,7 +214,7 @@ def test_a_worker_woken_after_its_job_was_taken_writes_nothing(
     database: Database,
     upstream: Upstream,
     install: Install,
-    undisturbed: tuple[Picture, list[Step]],
+    undisturbed: tuple[Picture, list[AnyStep]],
     tmp_path: Path,
 ) -> None:
     installation = install(database, upstream.root)

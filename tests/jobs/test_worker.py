@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from lading.base.errors import SourceError, StoreError
-from lading.base.steps import Step, observe
+from lading.base.steps import AnyStep, Step, observe
 from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.db import Database
 from lading.jobs import pacing
@@ -308,7 +308,7 @@ def _cut_all(db: Database) -> None:
 
 def test_a_worker_says_where_its_jobs_stand(bench: Bench) -> None:
     bench.one()
-    reached: list[Step] = []
+    reached: list[AnyStep] = []
     observe(reached.append)
     try:
         report = drain(bench, {"copy": done})

@@ -10,14 +10,14 @@ import signal
 import threading
 from dataclasses import dataclass
 
-from lading.base.steps import Step, observe
+from lading.base.steps import AnyStep, RecordingStep, Step, observe
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Send ourselves `signal` when `step` is reached for the `count`-th time, counted from 1."""
 
-    step: Step
+    step: AnyStep
     count: int = 1
     signal: signal.Signals = signal.SIGKILL
 
@@ -28,7 +28,7 @@ class Fault:
     def parse(cls, text: str) -> Fault:
         """The fault that `str` wrote."""
         step, count, name = text.split(":")
-        return cls(Step(step), int(count), signal.Signals[f"SIG{name}"])
+        return cls(_step(step), int(count), signal.Signals[f"SIG{name}"])
 
 
 def install(fault: Fault) -> None:
@@ -43,7 +43,7 @@ def install(fault: Fault) -> None:
     left = fault.count
     lock = threading.Lock()
 
-    def reached(step: Step) -> None:
+    def reached(step: AnyStep) -> None:
         nonlocal left
         if step is not fault.step:
             return
@@ -58,8 +58,15 @@ def install(fault: Fault) -> None:
     observe(reached)
 
 
-def record_steps() -> list[Step]:
+def record_steps() -> list[AnyStep]:
     """Install an observer that notes every step reached, in order; returns its list."""
-    steps: list[Step] = []
+    steps: list[AnyStep] = []
     observe(steps.append)
     return steps
+
+
+def _step(name: str) -> AnyStep:
+    try:
+        return Step(name)
+    except ValueError:
+        return RecordingStep(name)
