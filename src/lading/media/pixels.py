@@ -1,0 +1,71 @@
+"""Small, upright pictures in sRGB out of whatever a decoder gives, and how many pixels it may."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lading.media.errors import MediaDamaged, MediaTooLarge
+from lading.media.limits import Limits
+from lading.media.packages import vips
+
+_SRGB: Final = "srgb"
+
+
+def require_pixels(width: int, height: int, limits: Limits, name: str | None) -> None:
+    """Raises `MediaTooLarge` for more pixels than the limits allow, `MediaDamaged` for none."""
+    if width <= 0 or height <= 0:
+        raise MediaDamaged("It states no size", subject=name, found=f"{width} x {height}")
+    if width * height > limits.pixels_max:
+        raise MediaTooLarge(
+            "It has too many pixels to decode",
+            subject=name,
+            expected=f"at most {limits.pixels_max:,} (pixels_max)",
+            found=f"{width} x {height} = {width * height:,}",
+        )
+
+
+def shrink(image: Any, side: int) -> Any:
+    """`image` in sRGB, 8 bits a band, no side longer than `side`; smaller ones stay as they are."""
+    small = image.thumbnail_image(
+        side, height=side, size="down", output_profile=_SRGB, no_rotate=True
+    )
+    return plain(small)
+
+
+def decode_small(source: Any, side: int) -> Any:
+    """The same from encoded bytes, upright; JPEG and WebP are decoded at a fraction of their size.
+
+    Errors of the decoder come out as they are, for what breaks off as well.
+    """
+    small = vips().Image.thumbnail_source(
+        source, side, height=side, size="down", output_profile=_SRGB, fail_on="error"
+    )
+    return plain(small)
+
+
+def plain(image: Any) -> Any:
+    """sRGB of 8 bits with or without alpha, held in memory, so that decoding is over."""
+    if image.interpretation != _SRGB:
+        image = image.colourspace(_SRGB)
+    if image.format != "uchar":
+        image = image.cast("uchar")
+    return image.copy_memory()
+
+
+def opaque(image: Any) -> Any:
+    """`image` on white, without its alpha band."""
+    return image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
+
+
+def from_rows(data: Any, *, width: int, height: int, bands: int, row_bytes: int) -> Any:
+    """A picture of 8 bits a band from decoded rows, which may be padded at their ends."""
+    if row_bytes % bands == 0:
+        wide = vips().Image.new_from_memory(data, row_bytes // bands, height, bands, "uchar")
+        image = wide.crop(0, 0, width, height)
+    else:
+        rows = memoryview(data).cast("B")
+        packed = b"".join(
+            rows[row * row_bytes : row * row_bytes + width * bands] for row in range(height)
+        )
+        image = vips().Image.new_from_memory(packed, width, height, bands, "uchar")
+    return image.copy(interpretation="b-w" if bands < 3 else _SRGB)
