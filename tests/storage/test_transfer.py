@@ -68,7 +68,7 @@ def test_content_that_is_there_is_skipped_without_being_read(
 ) -> None:
     bring(root, folder)
     meter = Counts()
-    reached: list[steps.Step] = []
+    reached: list[steps.AnyStep] = []
     steps.observe(reached.append)
     try:
         assert bring(root, folder, meter=meter) == Stored(content_key(SHA256), len(DATA), False)
