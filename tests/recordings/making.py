@@ -82,18 +82,20 @@ def own_prefix() -> str:
     return f"t/{uuid4().hex}"
 
 
-def write_profile(path: Path, options: S3Options | None = None, *, root: Path | None = None) -> Path:
+def write_profile(
+    path: Path, options: S3Options | None = None, *, root: Path | None = None
+) -> Path:
     """A configuration file with a profile `r2` in a bucket, or in folders below `root`."""
     if options is None:
         assert root is not None
         places = {"assets": {"folder": str(root / "assets")}, "raw": {"folder": str(root / "raw")}}
     else:
         bucket = {
-            "bucket": options.bucket,
-            "prefix": options.prefix,
-            "endpoint": options.endpoint,
-            "access_key": options.access_key,
-            "secret_key": options.secret_key,
+            "bucket": kept.bucket,
+            "prefix": kept.prefix,
+            "endpoint": kept.endpoint,
+            "access_key": kept.access_key,
+            "secret_key": kept.secret_key,
             "allow_http": True,
         }
         places = {"assets": dict(bucket), "raw": dict(bucket)}

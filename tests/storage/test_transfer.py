@@ -238,9 +238,9 @@ def test_a_stop_that_was_asked_for_before_moves_nothing(
 
 
 def test_the_steps_of_a_copy_are_reached_in_order(root: SafeRoot, folder: FolderStore) -> None:
-    held: list[tuple[steps.Step, bool, bool]] = []
+    held: list[tuple[steps.AnyStep, bool, bool]] = []
 
-    def look(step: steps.Step) -> None:
+    def look(step: steps.AnyStep) -> None:
         visible = folder.head(content_key(SHA256)) is not None
         held.append((step, bool(os.listdir(folder.root / ".incoming")), visible))
 
