@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import deltalake
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lading.base.errors import RequestError
 from lading.catalog import rules
 from lading.catalog.catalog import Catalog, Checked
 from lading.catalog.columns import MODALITIES, RECORDINGS
 from lading.catalog.errors import CatalogConflict, CatalogRowRefused, RecordingMissing
-from lading.catalog.rules import Conflict, Write
-from lading.catalog.values import RecordingRow
 from tests.catalog.conftest import PREFIX
-from tests.catalog.rows import STARTED, a_hash, a_modality, a_participant, a_recording, no_wait
+from tests.catalog.rows import STARTED, a_hash, a_modality, a_participant, a_recording
 
 
 def test_a_recording_is_registered_with_all_that_belongs_to_it(catalog: Catalog) -> None:
@@ -204,65 +196,3 @@ def test_rows_that_contradict_each_other_are_refused(catalog: Catalog) -> None:
         catalog.register(a_recording(), [a_modality(), a_modality(size_bytes=1)])
     catalog.register(a_recording(), [a_modality(), a_modality()])
     assert catalog.check().modalities == 1
-
-
-class RegisteringForReal(RuleBasedStateMachine):
-    """Registrations in any order into real tables hold what a dict with the same rules holds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = TemporaryDirectory()
-        self.catalog = Catalog.create(self.folder.name, prefix=PREFIX, wait=no_wait)
-        self.held: dict[str, RecordingRow] = {}
-        self.workers: dict[str, set[str]] = {}
-
-    def teardown(self) -> None:
-        self.folder.cleanup()
-
-    @rule(
-        name=st.sampled_from("abc"),
-        duration_s=st.sampled_from([None, 1.0, 2.0]),
-        person=st.sampled_from(["P-1", "P-2"]),
-        worker=st.sampled_from("xy"),
-        policy=st.sampled_from(["error", "overwrite", ("extend", "merge_participants")]),
-    )
-    def register(
-        self,
-        name: str,
-        duration_s: float | None,
-        person: str,
-        worker: str,
-        policy: str | Collection[str],
-    ) -> None:
-        row = a_recording(name, duration_s=duration_s, ended_at=None, participant_ids=(person,))
-        wanted: Any = rules.register_recording(self.held.get(name), row, policy)
-        modality = a_modality(name, worker_id=worker)
-        if isinstance(wanted, Conflict):
-            with pytest.raises(CatalogConflict):
-                self.catalog.register(row, [modality], on_conflict=policy)
-            return
-        done = self.catalog.register(row, [modality], on_conflict=policy)
-        assert done.recordings_written == isinstance(wanted, Write)
-        self.held[name] = wanted.row
-        self.workers.setdefault(name, set()).add(worker)
-
-    @invariant()
-    def the_tables_hold_what_the_dict_holds(self) -> None:
-        found = {
-            row.recording_hash: replace(row, created_at=None, updated_at=None)
-            for row in self.catalog.list_recordings()
-        }
-        assert found == {row.recording_hash: row for row in self.held.values()}
-        workers = [(row.recording_hash, row.worker_id) for row in self.catalog.list_modalities()]
-        assert workers == sorted(
-            (a_hash(name), worker) for name, each in self.workers.items() for worker in each
-        )
-
-
-TestRegisteringForReal = RegisteringForReal.TestCase
-TestRegisteringForReal.settings = settings(
-    max_examples=4,
-    stateful_step_count=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)

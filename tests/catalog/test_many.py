@@ -52,7 +52,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return made
 
 
-@pytest.mark.parametrize("where", ["folder", "ministack", "radosgw"])
+@pytest.mark.parametrize("where", ["folder", "radosgw"])
 def test_many_are_registered_by_a_commit_for_each_table_and_thousand(
     where: str,
     tmp_path: Path,

@@ -268,9 +268,9 @@ class Catalog:
     ) -> RecordingPage:
         """A page of at most `limit` recordings (1 to 1,000) by when they started, unknown last.
 
-        `after` is what the page before said is `next`. `text` narrows to recordings whose hash
-        begins with it, or whose manifest's identifier or a participant's holds it, in upper or
-        lower case. Raises `CatalogFilterRefused`.
+        `after` is the cursor that the page before has as `next`. `text` narrows to recordings whose
+        hash begins with it, or whose manifest's identifier or one of whose participants' holds it,
+        in upper or lower case. Raises `CatalogFilterRefused`.
         """
         rows_max = pages.rows_wanted(limit)
         wanted = pages.search(where, text)
@@ -280,7 +280,7 @@ class Catalog:
         )
         rows, more = tuple(found[:rows_max]), len(found) > rows_max
         return RecordingPage(
-            rows, pages.position(rows[-1], newest_first=newest_first) if more else None
+            rows, pages.cursor_after(rows[-1], newest_first=newest_first) if more else None
         )
 
     def count(self, where: Where | None = None, *, text: str | None = None) -> int:

@@ -1,7 +1,7 @@
-"""Pages of recordings by when they started, and the search for a text; as SQL and positions.
+"""Pages of recordings by when they started, and the search for a text; as SQL and cursors.
 
-A page begins after a position, not at a number: what is registered meanwhile moves no row from one
-page to the next. Recordings without a start come last in either direction.
+A cursor says after which recording a page begins, not at which number: what is registered
+meanwhile moves no row from one page to the next. Recordings without a start come last either way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lading.catalog.values import RecordingRow, metadata_text
 PAGE_ROWS_MAX: Final = 1_000
 TEXT_LENGTH_MAX: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_POSITION: Final = re.compile(r"(newest|oldest)\.(-?\d{1,17}|none)\.([0-9a-f]{16,64})")
+_CURSOR: Final = re.compile(r"(newest|oldest)\.(-?\d{1,17}|none)\.([0-9a-f]{16,64})")
 _HASH_BEGINNING: Final = re.compile(r"[0-9a-f]{1,64}")
 # The identifier within metadata as it is stored: JSON in which a quote in a text is escaped.
 _MANIFEST_ID: Final = r'"manifest_recording_id": "((?:[^"\\]|\\.)*)"'
@@ -28,7 +28,7 @@ _MANIFEST_ID: Final = r'"manifest_recording_id": "((?:[^"\\]|\\.)*)"'
 
 @dataclass(frozen=True, slots=True)
 class RecordingPage:
-    """Recordings in order, and the position the next page begins after; None on the last page."""
+    """Recordings in order, and the cursor of the next page; None on the last page."""
 
     rows: tuple[RecordingRow, ...]
     next: str | None
@@ -69,8 +69,8 @@ def order(*, newest_first: bool) -> str:
     return f"started_at {direction} NULLS LAST, recording_hash {direction}"
 
 
-def position(row: RecordingRow, *, newest_first: bool) -> str:
-    """The position of a row, for a page to begin after."""
+def cursor_after(row: RecordingRow, *, newest_first: bool) -> str:
+    """The cursor of the page that begins after a row."""
     moment = "none"
     if row.started_at is not None:
         moment = str((row.started_at - _EPOCH) // timedelta(microseconds=1))
@@ -78,13 +78,13 @@ def position(row: RecordingRow, *, newest_first: bool) -> str:
 
 
 def after_condition(after: str | None, *, newest_first: bool) -> str:
-    """The condition for what comes after a position. Raises `CatalogFilterRefused`."""
+    """The condition for what a cursor leads to. Raises `CatalogFilterRefused`."""
     if after is None:
         return "true"
-    found = _POSITION.fullmatch(after)
+    found = _CURSOR.fullmatch(after)
     if found is None or found[1] != _direction(newest_first):
         raise CatalogFilterRefused(
-            "The position is none that this list gave out",
+            "The cursor is none that this list gave out",
             expected=f"what a page of the {_direction(newest_first)} first said is next",
             found=printable(repr(after), length_max=120),
             next_step="Start again from the first page.",
@@ -96,7 +96,7 @@ def after_condition(after: str | None, *, newest_first: bool) -> str:
     try:
         moment = moment_literal(_EPOCH + timedelta(microseconds=int(found[2])))
     except OverflowError as error:
-        raise CatalogFilterRefused("The position is out of range", found=after) from error
+        raise CatalogFilterRefused("The cursor is out of range", found=after) from error
     return (
         f"(started_at {beyond} {moment} OR started_at = {moment} AND {later_hash}"
         " OR started_at IS NULL)"
