@@ -17,6 +17,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from lading.base.errors import StoreError
+from lading.base.steps import RecordingStep, reach
 from lading.base.stopping import Interrupted
 from lading.storage.keys import check_key
 from lading.storage.multipart import MultipartClient, Part, UnfinishedUpload, UploadGone
@@ -235,7 +236,8 @@ class _LargeUpload:
         key = self._wanted.key
         try:
             parts = self._send(upload_id, held)
-            self._client.complete(key, upload_id, [parts[number] for number in sorted(parts)])
+            reach(RecordingStep.BYTES_SENT)
+        self._client.complete(key, upload_id, [parts[number] for number in sorted(parts)])
         except _OtherContent:
             return _End.OTHER_CONTENT
         except UploadGone:
@@ -296,6 +298,7 @@ class _LargeUpload:
         part = self._client.send(self._wanted.key, upload_id, number, body)
         with self._counting:
             self._bytes_sent += len(body)
+        reach(RecordingStep.PART_SENT)
         return part
 
     def _is_held(self) -> bool:
