@@ -237,7 +237,7 @@ class _LargeUpload:
         try:
             parts = self._send(upload_id, held)
             reach(RecordingStep.BYTES_SENT)
-        self._client.complete(key, upload_id, [parts[number] for number in sorted(parts)])
+            self._client.complete(key, upload_id, [parts[number] for number in sorted(parts)])
         except _OtherContent:
             return _End.OTHER_CONTENT
         except UploadGone:
