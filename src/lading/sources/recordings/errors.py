@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from lading.base.errors import RequestError, SourceError, StoreError
+from collections.abc import Sequence
+from typing import Final
+
+from lading.base.errors import LadingError, RequestError, SourceError, StoreError
+
+_FAILURES_SHOWN: Final = 3
 
 
 class ManifestMissing(SourceError):
@@ -102,3 +107,66 @@ class UploadInterrupted(RuntimeError):
 
     Callers of `ingest` do not see it: they get a result with `paused=True`.
     """
+
+
+class StoredBytesDiffer(StoreError):
+    """A stored file's bytes are not those that its manifest, or the object itself, promises."""
+
+    code = "recording_bytes_differ"
+    transient = False
+    next_step = (
+        "Upload the file again from where the recording was made (overwrite), or restore the object"
+        " from a copy."
+    )
+
+
+class DownloadIncomplete(StoreError):
+    """Some files of a download could not be brought; all others are in place.
+
+    `failures` are the errors of those files, `files_not_begun` how many were not tried.
+    """
+
+    code = "download_incomplete"
+    transient = False
+    next_step = "Mend what is named, then download again: what is in place is kept."
+
+    def __init__(self, failures: Sequence[LadingError], *, files_not_begun: int = 0) -> None:
+        self.failures = tuple(failures)
+        self.files_not_begun = files_not_begun
+        shown = "; ".join(str(each) for each in self.failures[:_FAILURES_SHOWN])
+        more = len(self.failures) - _FAILURES_SHOWN
+        said = f"{shown}; and {more} more" if more > 0 else shown
+        missing = f", {files_not_begun} files were not tried" if files_not_begun else ""
+        super().__init__(f"{len(self.failures)} failures{missing}: {said}")
+
+
+class FileInTheWay(RequestError):
+    """Where a downloaded file would go lies something else, which is left as it is."""
+
+    code = "download_file_in_the_way"
+    http_status = 409
+    next_step = "Move it away, download to another folder, or replace it (overwrite)."
+
+
+class PlaceRefused(RequestError):
+    """The file system of the destination cannot hold a file under its name."""
+
+    code = "download_place_refused"
+    next_step = "Download to a file system that takes such names and sizes, such as ext4 or XFS."
+
+
+class DownloadContested(RequestError):
+    """Another download is bringing the same file to the same place."""
+
+    code = "download_contested"
+    http_status = 409
+    next_step = "Let the other download end; then run this one again."
+
+
+class DestinationUnusable(StoreError):
+    """The destination cannot be written to: full, read-only, denied, or gone."""
+
+    code = "download_destination_unusable"
+    http_status = 507
+    transient = False
+    next_step = "Free space or give access, then download again: what is there is gone on with."

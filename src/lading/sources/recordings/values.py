@@ -145,10 +145,38 @@ class DownloadProgress:
 
 @dataclass(frozen=True, slots=True)
 class DownloadResult:
-    """What a download came to. `folders` are those of the recordings, one each."""
+    """What a download came to: every file is in place and verified.
+
+    `bytes_transferred` came over the wire; `bytes_processed` counts what was there before as well.
+    `folders` are those of the recordings, in the order in which they were asked for.
+    """
 
     files_downloaded: int
     files_kept: int
     bytes_transferred: int
     bytes_processed: int
     folders: tuple[Path, ...] = ()
+
+
+class CheckedBy(StrEnum):
+    """What of a stored file was compared."""
+
+    SIZE = "size"
+    SHA256 = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """Whether one stored file is what it shall be.
+
+    `expected` and `found` are sizes in bytes, or sha256 in hex. `expected` is None when nothing
+    states it; `found` is None when there is no object.
+    """
+
+    recording_hash: str
+    modality: str
+    name: str
+    ok: bool
+    checked: CheckedBy
+    expected: int | str | None
+    found: int | str | None
