@@ -73,6 +73,7 @@ class _VipsPicture:
         package = vips()
         with damage(content.name, "read its header"), _faults(content):
             image = package.Image.new_from_source(content.source(), "", access="sequential")
+        self._header = image
         fields = frozenset(image.get_fields())
         self.orientation = image.get("orientation") if "orientation" in fields else 1
         if not 1 <= self.orientation <= 8:
@@ -101,7 +102,7 @@ class _VipsPicture:
 
     def small(self, side: int) -> Any:
         with damage(self._content.name, "decode its pixels"), _faults(self._content):
-            return decode_small(self._content.source(), side)
+            return decode_small(self._header, self._content.source(), side)
 
 
 class _HeifPicture:
@@ -188,7 +189,7 @@ class _RawPicture:
         require_pixels(header.width, header.height, self._content.limits, self._content.name)
         if max(header.width, header.height) < min(side, max(self.width, self.height)):
             return None
-        image = decode_small(vips().Source.new_from_memory(thumb.data), side)
+        image = decode_small(header, vips().Source.new_from_memory(thumb.data), side)
         upright = "orientation" in header.get_fields() and header.get("orientation") > 1
         return image if upright or not self._turn else image.rot(f"d{self._turn}").copy_memory()
 

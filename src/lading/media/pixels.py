@@ -27,20 +27,27 @@ def require_pixels(width: int, height: int, limits: Limits, name: str | None) ->
 def shrink(image: Any, side: int) -> Any:
     """`image` in sRGB, 8 bits a band, no side longer than `side`; smaller ones stay as they are."""
     small = image.thumbnail_image(
-        side, height=side, size="down", output_profile=_SRGB, no_rotate=True
+        side, height=side, size="down", no_rotate=True, **_conversion(image)
     )
     return plain(small)
 
 
-def decode_small(source: Any, side: int) -> Any:
+def decode_small(header: Any, source: Any, side: int) -> Any:
     """The same from encoded bytes, upright; JPEG and WebP are decoded at a fraction of their size.
 
-    Errors of the decoder come out as they are, for what breaks off as well.
+    `header` is the picture as it was opened, undecoded. Errors of the decoder come out as they
+    are, for what breaks off as well.
     """
     small = vips().Image.thumbnail_source(
-        source, side, height=side, size="down", output_profile=_SRGB, fail_on="error"
+        source, side, height=side, size="down", fail_on="error", **_conversion(header)
     )
     return plain(small)
+
+
+def _conversion(image: Any) -> dict[str, str]:
+    """How to get to sRGB: by the profile inside, or not at all, which saves a third of the time."""
+    profiled = "icc-profile-data" in image.get_fields() or image.interpretation == "cmyk"
+    return {"output_profile": _SRGB} if profiled else {}
 
 
 def plain(image: Any) -> Any:
