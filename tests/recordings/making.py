@@ -82,13 +82,11 @@ def own_prefix() -> str:
     return f"t/{uuid4().hex}"
 
 
-def write_profile(
-    path: Path, options: S3Options | None = None, *, root: Path | None = None
-) -> Path:
-    """A configuration file with a profile `r2` in a bucket, or in folders below `root`."""
-    if options is None:
-        assert root is not None
-        places = {"assets": {"folder": str(root / "assets")}, "raw": {"folder": str(root / "raw")}}
+def write_profile(path: Path, kept: S3Options | Path) -> Path:
+    """A configuration file with a profile `r2` in a bucket, or in folders below another."""
+    places: dict[str, Any]
+    if isinstance(kept, Path):
+        places = {name: {"folder": str(kept / name)} for name in ("assets", "raw")}
     else:
         bucket = {
             "bucket": kept.bucket,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, ValidationError, create_model
 
 from lading.base.errors import MissingExtra, RequestError, printable
 from lading.catalog.catalog import Catalog
@@ -37,7 +37,12 @@ _CREDENTIALS: Final = ("access_key", "secret_key", "session_token")
 _PROFILE_KEYS: Final = frozenset(
     {"assets", "raw", "pointer", "catalog_prefix", "recordings_prefix"}
 )
-_S3: Final = TypeAdapter(S3Options)
+_FIELDS: Final[dict[str, Any]] = {
+    name: (kind, None) for name, kind in get_type_hints(S3Options).items()
+}
+_BUCKET: Final = create_model(  # the options with their types, to say which of them is wrong
+    "BucketOptions", __config__=ConfigDict(strict=True), **_FIELDS
+)
 
 
 class ProfileMissing(RequestError):
@@ -246,7 +251,8 @@ class _Reader:
 
     def _require_options(self, given: Mapping[str, Any], at: str) -> None:
         try:
-            _S3.validate_python(dict(given), strict=True)
+            _BUCKET.model_validate(dict(given))
+            S3Options(**{"bucket": "", **given})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             entry = ".".join([at, *map(str, first["loc"])])
