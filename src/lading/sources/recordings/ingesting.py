@@ -212,7 +212,7 @@ def write_manifest(
     text = manifest_text(facts)
     key = repository.key(recording_id, MANIFEST)
     manifest = parse_manifest(text, key)
-    _put(repository, recording_id, MANIFEST, text, _JSON)
+    repository.write(recording_id, MANIFEST, text, media_type=_JSON)
     return manifest
 
 
@@ -240,7 +240,7 @@ def store_what_is_said(
     """
     recording_id = recording.recording_id
     if recording.participant and (overwrite or PARTICIPANT not in sizes):
-        _put(repository, recording_id, PARTICIPANT, f"{recording.participant}\n".encode())
+        repository.write(recording_id, PARTICIPANT, f"{recording.participant}\n".encode())
     for name, body in recording.local.bodies.items():
         _store_manifest(repository, recording_id, name, body)
     reach(RecordingStep.MANIFEST_STORED)
@@ -261,7 +261,7 @@ def _store_manifest(repository: Repository, recording_id: str, name: str, body: 
         return
     if kept_beside(held, proposed):
         name = f"{NODE_MANIFESTS}/{_half_name(proposed, body)}.json"
-    _put(repository, recording_id, name, body, _JSON)
+    repository.write(recording_id, name, body, media_type=_JSON)
 
 
 def _half_name(manifest: Manifest, body: bytes) -> str:
@@ -269,22 +269,6 @@ def _half_name(manifest: Manifest, body: bytes) -> str:
     if node and node.isascii() and node.replace("-", "").replace(".", "").isalnum():
         return node
     return f"half-{hashlib.sha256(body).hexdigest()[:12]}"
-
-
-def _put(
-    repository: Repository,
-    recording_id: str,
-    name: str,
-    body: bytes,
-    media_type: str = "text/plain",
-) -> None:
-    repository.uploader.upload(
-        repository.key(recording_id, name),
-        lambda: iter((body,)),
-        size_bytes=len(body),
-        sha256=hashlib.sha256(body).hexdigest(),
-        media_type=media_type,
-    )
 
 
 def _result(uploads: Uploads, recording: RecordingRow | None) -> IngestResult:

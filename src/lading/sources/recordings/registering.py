@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from lading.catalog import rules as catalog_rules
+from lading.catalog.catalog import Catalog
 from lading.catalog.columns import MODALITIES, RECORDINGS
 from lading.catalog.registering import catalog_conflict
 from lading.catalog.rules import Conflict, Policies, Write
@@ -91,7 +92,7 @@ def propose(
         log.warning(
             "several workers recorded one modality", modality=family, recording=recording_id
         )
-    participants = _participants(repository, participant)
+    participants = participants_named(repository.catalog, participant)
     proposed = recording_row(
         manifest, recording_id, recording_hash, [row.participant_id for row in participants]
     )
@@ -155,12 +156,12 @@ def register(repository: Repository, proposal: Proposal) -> RecordingRow:
     return registered.recording
 
 
-def _participants(repository: Repository, name: str | None) -> tuple[ParticipantRow, ...]:
+def participants_named(catalog: Catalog, name: str | None) -> tuple[ParticipantRow, ...]:
     """The participant that was named, as the catalog has them where it knows them (E4)."""
     (typed,) = participant_ids(name)
     if typed != UNKNOWN_PARTICIPANT:
         for column in ("participant_id", "display_name"):
-            known = list(repository.catalog.list_participants({column: typed}, limit=2))
+            known = list(catalog.list_participants({column: typed}, limit=2))
             if len(known) == 1:
                 return (known[0],)
     return (ParticipantRow(participant_id=typed, display_name="" if name is None else typed),)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ from lading.sources.recordings.layout import (
 from lading.sources.recordings.manifest import MANIFEST_BYTES_MAX, parse_manifest
 from lading.sources.recordings.rules import merged, with_halves
 from lading.sources.recordings.values import Manifest
+from lading.storage.folders import folders
 from lading.storage.port import ObjectInfo, ObjectMissing, ObjectStore
 from lading.storage.uploading import Uploader, uploader_for
 
@@ -58,13 +60,8 @@ class Repository:
         return {info.key: info.size_bytes for info in self.stored(recording_id)}
 
     def recording_ids(self) -> Iterator[str]:
-        """Every recording of which something is stored, in order; a listing of the whole store."""
-        last = None
-        for info in self.raw.list(f"{self.prefix}/"):
-            found = info.key.removeprefix(f"{self.prefix}/").partition("/")
-            if found[1] and found[0] != last:
-                last = found[0]
-                yield last
+        """Every recording of which something is stored, in order, without listing what it holds."""
+        return folders(self.raw, f"{self.prefix}/")
 
     def read(self, recording_id: str, name: str, size_bytes_max: int) -> bytes | None:
         """A small object whole, or None; of one that is larger, one byte more than the bound."""
@@ -73,6 +70,18 @@ class Repository:
             return b"".join(chunks)
         except ObjectMissing:
             return None
+
+    def write(
+        self, recording_id: str, name: str, body: bytes, *, media_type: str = "text/plain"
+    ) -> None:
+        """Put a small object in place, replacing what is there."""
+        self.uploader.upload(
+            self.key(recording_id, name),
+            lambda: iter((body,)),
+            size_bytes=len(body),
+            sha256=hashlib.sha256(body).hexdigest(),
+            media_type=media_type,
+        )
 
     def manifests(self, recording_id: str, names: Iterable[str]) -> dict[str, Manifest]:
         """The manifests among a recording's objects, its own and its nodes', by name.
@@ -93,16 +102,13 @@ class Repository:
         `sizes` are the recording's objects. Raises `ManifestMissing`, `ManifestInvalid`,
         `ManifestsDisagree`.
         """
-        found = self.manifests(recording_id, sizes)
-        own = found.pop(MANIFEST, None)
-        if own is not None and (own.complete or not found):
-            return with_halves(own, list(found.values()), sizes)
-        if not found:
+        found = united(self.manifests(recording_id, sizes), sizes)
+        if found is None:
             raise ManifestMissing(
                 "The store has no manifest of this recording",
                 subject=self.key(recording_id, MANIFEST),
             )
-        return merged(list(found.items()))
+        return found
 
     def participant(self, recording_id: str) -> str | None:
         """The name in the stored `participant.txt`, if there is one that can be read (E4)."""
@@ -120,6 +126,15 @@ class Repository:
                 for name, info in zip(some, infos, strict=True):
                     if info is not None:
                         yield name, info.metadata
+
+
+def united(found: Mapping[str, Manifest], stored: Collection[str]) -> Manifest | None:
+    """The manifest to register by, of those found by name; see `Repository.manifest`."""
+    halves = {name: each for name, each in found.items() if name != MANIFEST}
+    own = found.get(MANIFEST)
+    if own is not None and (own.complete or not halves):
+        return with_halves(own, list(halves.values()), stored)
+    return merged(list(halves.items())) if halves else None
 
 
 def is_manifest(name: str) -> bool:

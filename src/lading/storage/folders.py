@@ -1,0 +1,93 @@
+"""The folders at one place of a store, without the objects in them.
+
+In a bucket, a thousand folders are one request, whatever they hold; of a folder of this machine
+only the names at that place are read. Other stores are listed as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+from lading.storage.botocore_client import connect_botocore, import_botocore
+from lading.storage.folder import FolderStore, store_fault
+from lading.storage.keys import INCOMING, check_prefix
+from lading.storage.port import ObjectStore
+from lading.storage.s3 import S3Faults, S3Store
+
+_NEED: Final = "Listing the folders of a bucket"
+_EXTRA: Final = "catalog"
+
+
+def folders(store: ObjectStore, prefix: str) -> Iterator[str]:
+    """The names of the folders right below `prefix` in which there is an object, in key order.
+
+    `prefix` ends with `/` or is empty. Raises `MissingExtra`, `KeyRefused` and `StoreError`.
+    """
+    check_prefix(prefix)
+    if isinstance(store, S3Store):
+        return _in_bucket(store, prefix)
+    if isinstance(store, FolderStore):
+        return _in_folder(store, prefix)
+    return _by_listing(store, prefix)
+
+
+def _in_bucket(store: S3Store, prefix: str) -> Iterator[str]:
+    options = store.options
+    client = connect_botocore(options, purpose=_NEED, extra=_EXTRA)
+    within = f"{options.prefix}/{prefix}" if options.prefix else prefix
+    request: dict[str, Any] = {"Bucket": options.bucket, "Prefix": within, "Delimiter": "/"}
+    while True:
+        page = _page(store, client, request, prefix)
+        for found in page.get("CommonPrefixes", ()):
+            name = found["Prefix"][len(within) : -1]
+            if name:  # a key may have a slash where its name would be
+                yield name
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _page(store: S3Store, client: Any, request: dict[str, Any], prefix: str) -> Any:
+    exceptions = import_botocore("exceptions", purpose=_NEED, extra=_EXTRA)
+    faults = S3Faults(store.options, store.name)
+    try:
+        return client.list_objects_v2(**request)
+    except exceptions.ClientError as error:
+        facts = error.response.get("Error", {})
+        code = str(facts.get("Code", ""))
+        status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+        text = f"{code}: {facts.get('Message') or ''}".rstrip(": ")
+        raise faults.fault("list", prefix, text=text, status=status, code=code) from error
+    except (exceptions.BotoCoreError, OSError) as error:
+        # Without credentials there was no answer: the service would have said 401.
+        status = "401" if isinstance(error, exceptions.NoCredentialsError) else ""
+        raise faults.fault("list", prefix, text=str(error), status=status, code="") from error
+
+
+def _in_folder(store: FolderStore, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(store.root / prefix) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    except OSError as error:
+        raise store_fault(error, store.name, "list", prefix) from error
+    if not names:
+        next(store.list(prefix), None)  # which says when the store itself is gone
+    for name in sorted(names, key=lambda each: f"{each}/"):
+        # A folder stays when its last object goes; what else lies here has names no key has.
+        if f"{prefix}{name}" == INCOMING or not (name.isascii() and name.isprintable()):
+            continue
+        if next(store.list(f"{prefix}{name}/"), None) is not None:
+            yield name
+
+
+def _by_listing(store: ObjectStore, prefix: str) -> Iterator[str]:
+    last = None
+    for info in store.list(prefix):
+        name, slash, _ = info.key.removeprefix(prefix).partition("/")
+        if slash and name != last:
+            last = name
+            yield name
