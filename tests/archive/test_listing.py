@@ -269,7 +269,7 @@ def test_an_object_that_is_not_the_listed_one_is_told_from_one_that_is_gone(
 def test_without_botocore_it_is_said_what_to_install(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_module = "lading.storage.bucket.import_module"
+    import_module = "lading.storage.botocore_client.import_module"
 
     def without(name: str) -> Any:
         if name.startswith("botocore"):

@@ -5,6 +5,7 @@ botocore is optional; it is imported when such a request is first made.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -26,12 +27,14 @@ def import_botocore(module: str, *, purpose: str, extra: str) -> Any:
 def connect_botocore(
     options: S3Options, *, purpose: str, extra: str, connections_kept: int = 10
 ) -> Any:
-    """A client for the bucket's service, safe to share between threads; made in some 0.2 s.
+    """A client for the bucket's service, safe to share between threads.
 
     Bodies are always signed, so that the service refuses what was damaged on the way. Raises
     `MissingExtra`, and `RequestError` for options that make no sense.
     """
     session = import_botocore("session", purpose=purpose, extra=extra).get_session()
+    descriptions = _service_descriptions(session.get_config_variable("data_path"))
+    session.register_component("data_loader", descriptions)
     config = import_botocore("config", purpose=purpose, extra=extra).Config(
         connect_timeout=options.connect_timeout_s,
         read_timeout=options.timeout_s,
@@ -59,3 +62,9 @@ def connect_botocore(
         raise RequestError(
             f"The bucket cannot be set up: {printable(str(error))}", subject=options.bucket
         ) from error
+
+
+@cache
+def _service_descriptions(data_path: str | None) -> Any:
+    """What botocore knows of services, read once: that takes longer than all else a client does."""
+    return import_module("botocore.loaders").create_loader(data_path)

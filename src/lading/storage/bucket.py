@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import obstore
 from obstore.exceptions import InvalidPathError
 
-from lading.base.errors import MissingExtra, RequestError, StoreError, printable
+from lading.base.errors import StoreError, printable
+from lading.storage.botocore_client import connect_botocore, import_botocore
 from lading.storage.port import ObjectMissing, StoreDenied, StoreUnavailable
 from lading.storage.s3 import READ_BYTES, S3Faults, S3Options, connect
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PAGES_AHEAD: Final = 4
 PAGE_OBJECTS: Final = 1_000
+_PURPOSE: Final = "Listing a bucket of others"
+_EXTRA: Final = "archive"
 _DENIED: Final = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401", "ExpiredToken"}
 )
@@ -266,13 +268,13 @@ class Bucket:
     def _client(self) -> Any:
         with self._connecting:
             if self._lister is None:
-                self._lister = _listing_client(self.options)
+                self._lister = connect_botocore(self.options, purpose=_PURPOSE, extra=_EXTRA)
             return self._lister
 
     @contextmanager
     def _translated(self, subject: str) -> Iterator[None]:
         """Errors of botocore come out as ours, without its secrets."""
-        exceptions = _botocore("exceptions")
+        exceptions = import_botocore("exceptions", purpose=_PURPOSE, extra=_EXTRA)
         try:
             yield
         except exceptions.ClientError as error:
@@ -325,41 +327,6 @@ class Bucket:
 def _bare(etag: str | None) -> str:
     """An ETag without its quotes; empty where there is none."""
     return (etag or "").strip('"')
-
-
-def _botocore(module: str) -> Any:
-    try:
-        return import_module(f"botocore.{module}")
-    except ImportError as error:
-        raise MissingExtra(
-            "Listing a bucket of others needs botocore",
-            next_step="Install it with `pip install 'lading[archive]'`, then run it again.",
-        ) from error
-
-
-def _listing_client(options: S3Options) -> Any:
-    session = _botocore("session").get_session()
-    config = _botocore("config").Config(
-        connect_timeout=options.connect_timeout_s,
-        read_timeout=options.timeout_s,
-        retries={"mode": "standard", "total_max_attempts": options.retries_max + 1},
-        s3={"addressing_style": "path" if options.path_style else "auto"},
-        signature_version=import_module("botocore").UNSIGNED if options.anonymous else "s3v4",
-    )
-    try:
-        return session.create_client(
-            "s3",
-            region_name=options.region,
-            endpoint_url=options.endpoint,
-            aws_access_key_id=options.access_key,
-            aws_secret_access_key=options.secret_key,
-            aws_session_token=options.session_token,
-            config=config,
-        )
-    except ValueError as error:
-        raise RequestError(
-            f"The bucket cannot be set up: {printable(str(error))}", subject=options.bucket
-        ) from error
 
 
 __all__ = [

@@ -56,6 +56,7 @@ class ArchiveSource:
     def narrowed(self, within: str) -> ArchiveSource:
         """The same archive, of which only keys below the prefix `within` are listed."""
         source = ArchiveSource(self.name, self.options)
+        source.bucket = self.bucket  # with its connections
         source._within = within.lstrip("/")
         return source
 
