@@ -209,6 +209,8 @@ class Worker:
     def _count(self, ended: Ended) -> None:
         with self._counting:
             self._ended[ended] += 1
+        if ended is Ended.RETRYING:
+            self._schedule_due_s = 0.0  # its time may come before that of our next look
 
     def _register(self) -> None:
         row: dict[str, Any] = {
