@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lading.catalog import tables
 from lading.catalog.catalog import Catalog
 from lading.catalog.errors import CatalogFilterRefused
 from tests.catalog.rows import STARTED, a_hash, a_modality, a_participant, a_recording, no_wait
@@ -69,6 +70,16 @@ def test_rows_come_in_the_order_of_their_keys_up_to_the_limit(filled: Catalog) -
     assert hashes == sorted(hashes)
     assert [row.recording_hash for row in filled.list_recordings(limit=2)] == hashes[:2]
     assert list(filled.list_recordings(limit=0)) == []
+
+
+def test_a_filter_that_finds_much_loses_nothing_and_keeps_the_order(
+    filled: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = list(filled.list_recordings({"status": "raw"}))
+    assert len(few) == 3
+    for bound in (1, 2, 3):
+        monkeypatch.setattr(tables, "_FEW_ROWS", bound)
+        assert list(filled.list_recordings({"status": "raw"})) == few
 
 
 def test_text_of_any_kind_is_a_value_and_nothing_else(catalog: Catalog) -> None:
