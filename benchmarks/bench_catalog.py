@@ -11,7 +11,7 @@ Each measurement is taken in turn by both, `rounds` times; the median of the rat
   merge into each of the three tables, each opened first, since others write too. It reads nothing
   before, so it finds no conflict.
 - many: 1,000 recordings with theirs are registered at once into catalogs of no rows. Bare: a merge
-  into each table, of all rows.
+  into each table, of all rows. parts: the same, where bare merges into one partition at a time.
 - hash: one recording is read of `rows` (100,000). Bare: the table is opened and asked by partition
   and hash.
 - hashes: 200 of them in one go. of: the modalities of these 200, which for Lading are only those of
@@ -28,6 +28,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -206,14 +207,24 @@ def writing(location: CatalogLocation, rounds: int) -> dict[str, dict[str, float
         tables.create()
         tables.register(many)
 
-    def ours_many(turn: int) -> None:
-        done = Catalog(location, f"many-ours-{turn}").register_many(many)
+    def ours_many(prefix: str) -> None:
+        done = Catalog(location, f"many-ours-{prefix}").register_many(many)
         if done.recordings_written != TOGETHER:
             raise SystemExit("not all were written")
 
+    def bare_parts(turn: int) -> None:
+        tables = Bare(location, f"parts-bare-{turn}")
+        tables.create()
+        by_digit: dict[str, list[Registration]] = defaultdict(list)
+        for each in many:
+            by_digit[each.recording_hash[0]].append(each)
+        for some in by_digit.values():
+            tables.register(some)
+
     return {
         "one": in_turn(rounds, ours_one, bare_one, each_turn),
-        "many": in_turn(rounds, ours_many, bare_many, TOGETHER),
+        "many": in_turn(rounds, lambda turn: ours_many(f"all-{turn}"), bare_many, TOGETHER),
+        "parts": in_turn(rounds, lambda turn: ours_many(f"parts-{turn}"), bare_parts, TOGETHER),
     }
 
 

@@ -324,9 +324,9 @@ class Catalog:
     def compare(self, other: Catalog) -> Iterator[CatalogDifference]:
         """What differs between this catalog and another, as readers see both (D2).
 
-        By table, in the order of keys, a part of the rows in memory at a time; bookkeeping and what
-        registrations that were cut off left behind are not compared. For a catalog that was rebuilt
-        under another prefix, before the pointer is flipped.
+        By table, in the order of keys, a part of the recordings and modalities in memory at a time;
+        bookkeeping and what registrations that were cut off left behind are not compared. For a
+        catalog that was rebuilt under another prefix, before the pointer is flipped.
         """
         yield from differing(RECORDINGS, self.list_recordings(), other.list_recordings())
         yield from differing(MODALITIES, self.list_modalities(), other.list_modalities())
