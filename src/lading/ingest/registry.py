@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Final
 
 from lading.base.errors import LadingError, RequestError
@@ -52,12 +54,22 @@ def build_source(kind: str, name: str, options: Mapping[str, Any]) -> Source:
         ) from error
 
 
+def _points() -> EntryPoints:
+    return _points_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _points_on(_path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of all that is installed there; to find them, each package is opened."""
+    return entry_points(group=GROUP)
+
+
 def _names() -> set[str]:
-    return {point.name for point in entry_points(group=GROUP)}
+    return {point.name for point in _points()}
 
 
 def _load(kind: str) -> SourceDefinition:
-    points = entry_points(group=GROUP, name=kind)
+    points = _points().select(name=kind)
     point = next(iter(points))
     if len({p.value for p in points}) > 1:
         raise BrokenSourceKind(
