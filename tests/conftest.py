@@ -25,8 +25,8 @@ S3_SERVERS: dict[str, Callable[[], AbstractContextManager[S3Facts]]] = {
     "ministack": ministack_server,
     "radosgw": radosgw_server,
 }
-# Thousands of tests stay in memory to the end: to look through them for garbage as often as is
-# usual is a fifth of the time that all tests take.
+# Thousands of tests stay in memory to the end, and nobody needs to look through all of them for
+# garbage as often as is usual.
 gc.set_threshold(20_000, 20, 10)
 
 ALL_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("LADING_REQUIRE_ALL") == "1"

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,13 @@ def tracked_files() -> list[Path]:
     return [p for p in ROOT.rglob("*") if p.is_file() and not made & set(p.parts)]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -79,7 +85,7 @@ def test_no_file_is_named_for_being_a_rest() -> None:
 
 
 def test_every_module_says_what_it_decides_or_does() -> None:
-    silent = [shown(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [shown(path) for path in SOURCES if not ast.get_docstring(parsed(path))]
     assert silent == []
 
 

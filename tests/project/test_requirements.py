@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,7 @@ def rows() -> dict[str, str]:
     return dict(found)
 
 
+@cache
 def names_in(path: Path) -> set[str]:
     """What a link to this file may name: its functions, or a benchmark as a whole."""
     if path.parent.name == "benchmarks":
