@@ -25,6 +25,7 @@ class Relay:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._breaks_after: int | None = None
+        self._once = False
         self.facts = dataclasses.replace(
             facts, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"
         )
@@ -37,10 +38,14 @@ class Relay:
         with self._lock:
             self.verbs, self.heads, self.bytes_up = [], b"", 0
 
-    def breaks_after(self, size_bytes: int | None) -> None:
-        """From so many bytes on, counted from now, no connection lives; None heals it."""
+    def breaks_after(self, size_bytes: int | None, *, once: bool = False) -> None:
+        """From so many bytes on, counted from now, no connection lives; None heals it.
+
+        With `once`, only those that were open then are broken off.
+        """
         self.forget()
         self._breaks_after = size_bytes
+        self._once = once
 
     def serve(self) -> None:
         """Take connections until the listener is closed."""
@@ -83,6 +88,8 @@ class Relay:
                 if is_up:
                     self._note(data)
                 if self._is_broken():
+                    if self._once:
+                        self._breaks_after = None
                     self.close()
                 target.sendall(data)
         except OSError:

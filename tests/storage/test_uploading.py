@@ -64,7 +64,9 @@ def relay(s3_facts: S3Facts) -> Iterator[Relay]:
 def behind(relay: Relay, store: S3Store, **others: Any) -> S3Store:
     """The same store, reached through the relay."""
     return S3Store(
-        dataclasses.replace(store.options, endpoint=relay.facts.endpoint, retries_max=0, **others)
+        dataclasses.replace(
+            store.options, endpoint=relay.facts.endpoint, **{"retries_max": 0, **others}
+        )
     )
 
 
@@ -142,6 +144,16 @@ def test_a_store_error_in_the_middle_keeps_what_was_sent(
     assert done == Uploaded(len(LARGE), bytes_sent=PART + 11, bytes_resumed=2 * PART)
     assert_stored(s3_store, KEY, LARGE)
     assert pending(s3_facts, s3_store, KEY) == []
+
+
+def test_a_part_that_broke_off_is_sent_again_from_its_start(
+    s3_store: S3Store, relay: Relay
+) -> None:
+    store = behind(relay, s3_store, retries_max=3)
+    relay.breaks_after(PART + PART // 2, once=True)
+    assert send(uploader_for(store), KEY, LARGE).bytes_sent == len(LARGE)
+    assert relay.bytes_up > len(LARGE) + PART // 3
+    assert_stored(s3_store, KEY, LARGE)
 
 
 def test_a_process_that_was_killed_is_taken_up_by_the_next(

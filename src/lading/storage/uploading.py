@@ -7,7 +7,6 @@ any process on any machine can go on.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,7 +19,13 @@ from lading.base.errors import StoreError
 from lading.base.steps import RecordingStep, reach
 from lading.base.stopping import Interrupted
 from lading.storage.keys import check_key
-from lading.storage.multipart import MultipartClient, Part, UnfinishedUpload, UploadGone
+from lading.storage.multipart import (
+    MultipartClient,
+    Part,
+    UnfinishedUpload,
+    UploadGone,
+    digest_of,
+)
 from lading.storage.port import ObjectStore
 from lading.storage.s3 import PARTS_MAX, S3Store
 from lading.storage.transfer import SizeMismatch
@@ -278,27 +283,20 @@ class _LargeUpload:
                     continue
                 if len(in_flight) == in_flight_max:
                     settle(wait(in_flight, return_when=FIRST_COMPLETED).done)
-                # Joined only now, and not kept here: this is what bounds the memory.
-                in_flight[pool.submit(self._send_part, upload_id, number, b"".join(pieces))] = (
-                    number
-                )
+                in_flight[pool.submit(self._send_part, upload_id, number, pieces)] = number
             settle(set(in_flight))
         return parts
 
     def _kept(self, held: Part, pieces: list[memoryview]) -> Part:
-        digest = hashlib.md5(usedforsecurity=False)  # it is what the service has to compare with
-        for piece in pieces:
-            digest.update(piece)
-        if digest.hexdigest() != held.etag:
+        if digest_of("md5", pieces).hexdigest() != held.etag:
             raise _OtherContent
         self._bytes_resumed += held.size_bytes
         return held
 
-    def _send_part(self, upload_id: str, number: int, body: bytes) -> Part:
-        part = self._client.send(self._wanted.key, upload_id, number, body)
+    def _send_part(self, upload_id: str, number: int, pieces: list[memoryview]) -> Part:
+        part = self._client.send(self._wanted.key, upload_id, number, pieces)
         with self._counting:
-            self._bytes_sent += len(body)
-        reach(RecordingStep.PART_SENT)
+            self._bytes_sent += part.size_bytes
         return part
 
     def _is_held(self) -> bool:
@@ -347,10 +345,7 @@ def _exactly(chunks: Iterator[bytes], size_bytes: int, key: str) -> Generator[by
 
 
 def _in_parts(chunks: Iterator[bytes], part_bytes: int) -> Iterator[list[memoryview]]:
-    """The same bytes in pieces, together `part_bytes` a time; the last part may be shorter.
-
-    A list of pieces is emptied when the next is asked for, so that none is held by its taker.
-    """
+    """The same bytes in pieces, together `part_bytes` a time; the last part may be shorter."""
     pieces: list[memoryview] = []
     left = part_bytes
     for chunk in chunks:
@@ -358,8 +353,7 @@ def _in_parts(chunks: Iterator[bytes], part_bytes: int) -> Iterator[list[memoryv
         while len(rest) >= left:
             pieces.append(rest[:left])
             yield pieces
-            pieces.clear()
-            rest, left = rest[left:], part_bytes
+            rest, pieces, left = rest[left:], [], part_bytes
         if rest:
             pieces.append(rest)
             left -= len(rest)
