@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -183,48 +183,57 @@ def in_turn(
     }
 
 
-def writing(location: CatalogLocation, rounds: int) -> dict[str, dict[str, float]]:
-    """Registrations one by one, and a thousand at once."""
+def one_by_one(location: CatalogLocation, rounds: int) -> dict[str, dict[str, float]]:
+    """100 registrations, each for itself."""
     catalog, bare = Catalog(location, "one-ours"), Bare(location, "one-bare")
     bare.create()
     each_turn = SINGLE // rounds
 
-    def names(turn: int) -> Iterator[Registration]:
+    def given(turn: int) -> Iterator[Registration]:
         return (registration(f"one-{turn}-{number}") for number in range(each_turn))
 
-    def ours_one(turn: int) -> None:
-        for each in names(turn):
+    def ours(turn: int) -> None:
+        for each in given(turn):
             catalog.register(each.recording, each.modalities, each.participants)
 
-    def bare_one(turn: int) -> None:
-        for each in names(turn):
+    def plain(turn: int) -> None:
+        for each in given(turn):
             bare.register([each])
 
+    return {"one": in_turn(rounds, ours, plain, each_turn)}
+
+
+def at_once(location: CatalogLocation, rounds: int) -> dict[str, dict[str, float]]:
+    """1,000 registrations together, into new tables each time."""
     many = [registration(f"many-{number}") for number in range(TOGETHER)]
+    by_digit: dict[str, list[Registration]] = defaultdict(list)
+    for each in many:
+        by_digit[each.recording_hash[0]].append(each)
 
-    def bare_many(turn: int) -> None:
-        tables = Bare(location, f"many-bare-{turn}")
-        tables.create()
-        tables.register(many)
-
-    def ours_many(prefix: str) -> None:
-        done = Catalog(location, f"many-ours-{prefix}").register_many(many)
+    def ours(prefix: str) -> None:
+        done = Catalog(location, prefix).register_many(many)
         if done.recordings_written != TOGETHER:
             raise SystemExit("not all were written")
 
-    def bare_parts(turn: int) -> None:
-        tables = Bare(location, f"parts-bare-{turn}")
+    def bare(prefix: str, parts: Iterable[Sequence[Registration]]) -> None:
+        tables = Bare(location, prefix)
         tables.create()
-        by_digit: dict[str, list[Registration]] = defaultdict(list)
-        for each in many:
-            by_digit[each.recording_hash[0]].append(each)
-        for some in by_digit.values():
-            tables.register(some)
+        for each in parts:
+            tables.register(each)
 
     return {
-        "one": in_turn(rounds, ours_one, bare_one, each_turn),
-        "many": in_turn(rounds, lambda turn: ours_many(f"all-{turn}"), bare_many, TOGETHER),
-        "parts": in_turn(rounds, lambda turn: ours_many(f"parts-{turn}"), bare_parts, TOGETHER),
+        "many": in_turn(
+            rounds,
+            lambda turn: ours(f"many-ours-{turn}"),
+            lambda turn: bare(f"many-bare-{turn}", [many]),
+            TOGETHER,
+        ),
+        "parts": in_turn(
+            rounds,
+            lambda turn: ours(f"parts-ours-{turn}"),
+            lambda turn: bare(f"parts-bare-{turn}", by_digit.values()),
+            TOGETHER,
+        ),
     }
 
 
@@ -312,20 +321,22 @@ def main() -> None:
     report = {}
     for name in wanted.places.split(","):
         with place(name) as location:
-            report[name] = {
-                **writing(location, wanted.rounds),
+            found = report[name] = {
+                **one_by_one(location, wanted.rounds),
+                **at_once(location, wanted.rounds),
                 **reading(location, wanted.rows, wanted.rounds),
             }
-    if wanted.json:
-        json.dump(report, sys.stdout, indent=2)
-        print()
-        return
-    for name, found in report.items():
+        if wanted.json:
+            continue
         for what, each in found.items():
             print(
                 f"{name:10} {what:8} lading {each['lading_ms']:9.2f} ms,"
-                f" bare {each['bare_ms']:9.2f} ms, ratio {each['ratio']:.2f}"
+                f" bare {each['bare_ms']:9.2f} ms, ratio {each['ratio']:.2f}",
+                flush=True,
             )
+    if wanted.json:
+        json.dump(report, sys.stdout, indent=2)
+        print()
 
 
 if __name__ == "__main__":
