@@ -15,7 +15,8 @@ from alembic import command
 
 import lading
 from lading.db import open_database
-from lading.db.migrate import alembic_config, head_revision, upgrade
+from lading.db.migrate import alembic_config, upgrade
+from lading.db.revisions import head_revision
 from lading.db.schema import metadata
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from lading.db import Database, open_database
-from lading.db.migrate import require_current
+from lading.db.revisions import require_current
 from lading.ingest import Ingest, IngestParts
 from lading.ingest.queueing import follow_job
 from lading.ingest.registry import build_source

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from lading.db import Database
-from lading.db.migrate import current_revision
+from lading.db.revisions import current_revision
 from lading.testing.archive_bucket import ArchiveBucket
 from lading.testing.servers_db import Server, fresh_database, url_of
 from lading.testing.servers_s3 import S3Facts

@@ -19,15 +19,15 @@ import lading.accounts.tables
 import lading.jobs.tables
 import lading.ledger.tables
 import lading.operations.tables  # noqa: F401 - declares its tables on the metadata
-from lading.db import Database, migrate
+from lading.db import Database, migrate, revisions
 from lading.db.clock import now
-from lading.db.migrate import (
+from lading.db.migrate import upgrade
+from lading.db.revisions import (
     DatabaseNotMigrated,
     DatabaseTooNew,
     current_revision,
     head_revision,
     require_current,
-    upgrade,
 )
 from lading.db.schema import metadata
 from lading.ledger.chain import GENESIS_HASH
@@ -283,3 +283,9 @@ def test_revisions_are_one_line_without_branches() -> None:
     scripts = ScriptDirectory.from_config(migrate.alembic_config(None))
     assert scripts.get_heads() == [head_revision()]
     assert len(scripts.get_bases()) == 1
+
+
+def test_the_files_of_migrations_are_named_by_their_revisions() -> None:
+    scripts = ScriptDirectory.from_config(migrate.alembic_config(None))
+    walked = [script.revision for script in scripts.walk_revisions()]
+    assert revisions._revisions() == walked

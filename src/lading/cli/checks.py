@@ -23,7 +23,7 @@ from lading.base.units import format_bytes, format_duration
 from lading.bootstrap import STORE_NAME
 from lading.db import Database, open_database
 from lading.db.clock import now
-from lading.db.migrate import head_revision, require_current
+from lading.db.revisions import head_revision, require_current
 from lading.ingest.registry import build_source
 from lading.ingest.source_faults import source_faults
 from lading.ledger.tables import ledger_head

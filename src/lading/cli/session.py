@@ -19,7 +19,7 @@ import click
 
 from lading.cli.logs import keep_logs_out_of_output
 from lading.db import Database, open_database
-from lading.db.migrate import require_current
+from lading.db.revisions import require_current
 from lading.settings import Settings, load_settings
 
 

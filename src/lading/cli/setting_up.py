@@ -10,7 +10,7 @@ from lading.base.errors import StoreError
 from lading.bootstrap import STORE_NAME
 from lading.db import Database, open_database
 from lading.db.engine import database_file_exists
-from lading.db.migrate import current_revision, head_revision, upgrade
+from lading.db.revisions import current_revision, head_revision
 from lading.library.tables import asset_file
 from lading.settings import Settings
 from lading.storage.addresses import open_store
@@ -43,7 +43,7 @@ def set_up(settings: Settings) -> bool:
         if revision is None or (revision == head_revision() and _holds_nothing(db)):
             _make_store(settings)
         # Last, so that a set-up which was cut off is done again.
-        return revision is None and upgrade(db)
+        return revision is None and _upgrade(db)
     finally:
         db.close()
 
@@ -56,6 +56,12 @@ def set_up_on_first_use(settings: Settings) -> None:
     """
     if settings.sources and not database_file_exists(settings.database.address):
         set_up(settings)
+
+
+def _upgrade(db: Database) -> bool:
+    from lading.db.migrate import upgrade  # noqa: PLC0415 - Alembic; most commands find the schema
+
+    return upgrade(db)
 
 
 def _holds_nothing(db: Database) -> bool:

@@ -8,7 +8,8 @@ from lading.cli import output
 from lading.cli.session import Session, with_session
 from lading.cli.setting_up import set_up
 from lading.db import open_database
-from lading.db.migrate import current_revision, head_revision, upgrade
+from lading.db.migrate import upgrade
+from lading.db.revisions import current_revision, head_revision
 
 
 @click.group("db")

@@ -16,7 +16,7 @@ from lading.console.readers.settings import read_settings
 from lading.console.render import page
 from lading.console.security.guards import requires
 from lading.console.vocabulary import legend
-from lading.db.migrate import head_revision
+from lading.db.revisions import head_revision
 
 
 def routes() -> list[HTTPRouteHandler]:
