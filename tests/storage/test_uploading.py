@@ -20,6 +20,7 @@ from lading.base.errors import MissingExtra, StoreError
 from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.storage.folder import FolderStore
 from lading.storage.memory import MemoryStore
+from lading.storage.multipart import MultipartClient
 from lading.storage.port import ObjectStore, StoreDenied, StoreUnavailable
 from lading.storage.roots import SafeRoot
 from lading.storage.s3 import PARTS_MAX, S3Store
@@ -265,6 +266,23 @@ def test_an_unfinished_upload_of_something_else_is_not_taken_up_and_goes(
     (left,) = pending(s3_facts, s3_store, KEY)
     assert left["UploadId"] == longer["UploadId"]  # of a key that begins like ours
     admin.abort_multipart_upload(Bucket=s3_facts.bucket, Key=left["Key"], UploadId=left["UploadId"])
+
+
+def test_long_listings_of_uploads_and_parts_are_read_to_their_end(
+    s3_store: S3Store, s3_facts: S3Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lading.storage.multipart.PAGE_ENTRIES", 1)
+    client = MultipartClient(s3_store.options, name="s3")
+    begun = [client.begin(key, sha256="", media_type=None) for key in [KEY] * 3 + [KEY + "x"]]
+    for upload_id in begun[:3]:
+        for number in (1, 2, 4):
+            client.send(KEY, upload_id, number, [memoryview(b"small")])
+    found = {upload.upload_id: sorted(upload.parts) for upload in client.unfinished(KEY)}
+    assert found == {upload_id: [1, 2, 4] for upload_id in begun[:3]}
+    for key, upload_id in zip([KEY] * 3 + [KEY + "x"], begun, strict=True):
+        client.abort(key, upload_id)
+        client.abort(key, upload_id)  # again does nothing
+    assert client.unfinished(KEY) == []
 
 
 def test_an_upload_that_somebody_aborts_begins_afresh(s3_store: S3Store, s3_facts: S3Facts) -> None:

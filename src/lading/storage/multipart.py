@@ -18,6 +18,7 @@ from lading.storage.botocore_client import connect_botocore, import_botocore
 from lading.storage.s3 import DEFAULT_MEDIA_TYPE, S3Faults, S3Options
 
 CONNECTIONS_KEPT: Final = 128
+PAGE_ENTRIES = 1_000
 SEND_BYTES: Final = 256 * 1024
 _NEED: Final = "Uploading a large object"
 _EXTRA: Final = "catalog"
@@ -137,12 +138,12 @@ class MultipartClient:
         while True:
             with self._translated("list", key) as client:
                 found = client.list_multipart_uploads(
-                    Bucket=self._options.bucket, Prefix=wanted, **page
+                    Bucket=self._options.bucket, Prefix=wanted, MaxUploads=PAGE_ENTRIES, **page
                 )
             uploads = found.get("Uploads", ())
             yield from (each["UploadId"] for each in uploads if each["Key"] == wanted)
             # Keys come in order: behind the key itself are only others that begin with it.
-            if not found.get("IsTruncated") or uploads[-1]["Key"] != wanted:
+            if not found.get("IsTruncated") or not uploads or uploads[-1]["Key"] != wanted:
                 return
             page = {
                 "KeyMarker": found["NextKeyMarker"],
@@ -154,7 +155,9 @@ class MultipartClient:
         page: dict[str, Any] = {}
         while True:
             with self._translated("list", key, gone=_GONE | {"NoSuchKey"}) as client:
-                found = client.list_parts(**self._where(key), UploadId=upload_id, **page)
+                found = client.list_parts(
+                    **self._where(key), UploadId=upload_id, MaxParts=PAGE_ENTRIES, **page
+                )
             parts |= {
                 each["PartNumber"]: _part(each, each["Size"]) for each in found.get("Parts", ())
             }
