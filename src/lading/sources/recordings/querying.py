@@ -42,13 +42,12 @@ def query(
     found = 0
     recordings = catalog.list_recordings(wanted)
     while some := list(islice(recordings, TOGETHER)):
-        held = catalog.modalities_of([row.recording_hash for row in some])
-        named = sorted({each for row in some for each in row.participant_ids})
-        people = {
-            row.participant_id: row for row in catalog.list_participants({"participant_id": named})
-        }
+        hashes = [row.recording_hash for row in some]
+        held, people = catalog.modalities_of(hashes), catalog.participants_of(hashes)
         for row in some:
-            result = _result(row, held.get(row.recording_hash, ()), people, modalities, status)
+            result = _result(
+                row, held[row.recording_hash], people[row.recording_hash], modalities, status
+            )
             if result is None:
                 continue
             yield result
@@ -60,7 +59,7 @@ def query(
 def _result(
     recording: RecordingRow,
     rows: Sequence[ModalityRow],
-    people: dict[str, ParticipantRow],
+    people: Sequence[ParticipantRow],
     modalities: Collection[str] | None,
     status: str | None,
 ) -> QueryResult | None:
@@ -72,5 +71,4 @@ def _result(
     }
     if not kept:
         return None
-    named = tuple(people[each] for each in recording.participant_ids if each in people)
-    return QueryResult(recording, kept, named)
+    return QueryResult(recording, kept, tuple(people))
