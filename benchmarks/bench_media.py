@@ -26,7 +26,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 SIZES = ((4000, 3000), (6000, 4000))
 SIDE = 512
@@ -97,11 +96,13 @@ def with_pillow(folder: Path, *, reduced: bool) -> None:
 def with_tools(folder: Path) -> None:
     """The three programs, each over all files."""
     names = sorted(str(path) for path in folder.glob("*.jpg"))
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL}
     output = f"{folder}/out/%s.tools.jpg[Q={QUALITY},strip]"
-    subprocess.run(["vipsthumbnail", "--size", str(SIDE), "-o", output, *names], **quiet)
-    subprocess.run(["sha256sum", *names], **quiet)
-    subprocess.run(["exiftool", "-quiet", "-json", "-n", *names], **quiet)
+    for command in (
+        ["vipsthumbnail", "--size", str(SIDE), "-o", output],
+        ["sha256sum"],
+        ["exiftool", "-quiet", "-json", "-n"],
+    ):
+        subprocess.run([*command, *names], check=True, stdout=subprocess.DEVNULL)
 
 
 def child(folder: Path, *arguments: str) -> str:

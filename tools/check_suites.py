@@ -33,6 +33,7 @@ REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
     ("hand-over source", r"^tests\.handover\.", 100),
     ("archive source", r"^tests\.archive\.", 1_640),
     ("recordings catalog", r"^tests\.catalog\.", 170),
+    ("pictures and videos", r"^tests\.media\.", 250),
     ("accounts", r"^tests\.accounts\.", 150),
     ("operations", r"^tests\.operations\.", 200),
     ("console", r"^tests\.console\.", 600),

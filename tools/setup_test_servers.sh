@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs the programs that tests start privately: PostgreSQL, MariaDB, Ceph's radosgw, Chromium.
+# Installs the programs that tests start privately: PostgreSQL, MariaDB, Ceph's radosgw, exiftool,
+# Chromium.
 #
 # Only programs are wanted: no service is started, and nothing of a running one is touched. Without
 # root or apt it says what to install; with CI=true or LADING_REQUIRE_ALL=1 that is an error.
@@ -27,6 +28,8 @@ for program in ceph-mon ceph-osd radosgw; do
     have "$program" || servers+=("$program")
 done
 have ceph-authtool || servers+=(ceph-common)
+# What facts of pictures and videos are compared with.
+have exiftool || servers+=(libimage-exiftool-perl)
 browser=()
 # Without a font, its pictures of pages are empty boxes.
 have_chromium || browser+=(chromium fonts-dejavu-core)

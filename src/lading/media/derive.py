@@ -62,6 +62,16 @@ class Wanted:
     as_of: datetime | None = None
     limits: Limits = DEFAULT_LIMITS
 
+    @property
+    def pixels(self) -> bool:
+        """Whether pixels have to be decoded."""
+        return bool(self.thumbnails) or self.perceptual_hash
+
+    @property
+    def inside(self) -> bool:
+        """Whether the file has to be looked into, beyond its hash and its kind."""
+        return self.facts or self.pixels
+
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
@@ -136,7 +146,7 @@ def derivations(kind: Kind, wanted: Wanted) -> tuple[Derivation, ...]:
 
     Nothing of the file is needed, so what has to be made anew can be counted beforehand.
     """
-    if kind.family is Family.OTHER:
+    if kind.family is Family.OTHER or not wanted.inside:
         return ()
     tool = "av" if kind.family is Family.VIDEO else picture_tool(kind)
     version = tool_version(tool)
@@ -172,16 +182,12 @@ class _Deriving:
 
     def run(self) -> None:
         """Derive what is wanted."""
-        if not (self.wanted.facts or self._wants_pixels):
+        if not self.wanted.inside:
             return
         try:
             self._look_inside()
         except MediaUnreadable as error:
             self.failures.append(Failure(Part.CONTENT, error))
-
-    @property
-    def _wants_pixels(self) -> bool:
-        return bool(self.wanted.thumbnails) or self.wanted.perceptual_hash
 
     def _look_inside(self) -> None:
         content, name = self.content, self.content.name
@@ -216,7 +222,7 @@ class _Deriving:
             self.failures.append(Failure(Part.FACTS, error))
 
     def _use_pixels(self, decode: Callable[[int], Any]) -> None:
-        if not self._wants_pixels:
+        if not self.wanted.pixels:
             return
         part = Part.THUMBNAIL if self.wanted.thumbnails else Part.PERCEPTUAL_HASH
         sides = [spec.side for spec in self.wanted.thumbnails]
@@ -224,7 +230,6 @@ class _Deriving:
             sides.append(HASH_SIDE)
         try:
             small = decode(max(sides))
-            # The largest first, each made of the one decoded picture.
             for spec in self.wanted.thumbnails:
                 self.thumbnails.append(encode_thumbnail(small, spec))
             if self.wanted.perceptual_hash:

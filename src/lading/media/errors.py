@@ -52,5 +52,7 @@ def damage(name: str | None, doing: str) -> Iterator[None]:
         raise
     # Each decoder has errors of its own, and hostile files find further ones.
     except Exception as error:
-        words = printable(" ".join(str(error).split()), length_max=200) or type(error).__name__
+        # libvips says the same of each part of a picture that it could not make.
+        lines = dict.fromkeys(line.strip() for line in str(error).splitlines())
+        words = printable("; ".join(filter(None, lines)), length_max=200) or type(error).__name__
         raise MediaDamaged(f"It failed to {doing}", subject=name, found=words) from error

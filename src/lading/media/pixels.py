@@ -36,12 +36,26 @@ def decode_small(header: Any, source: Any, side: int) -> Any:
     """The same from encoded bytes, upright; JPEG and WebP are decoded at a fraction of their size.
 
     `header` is the picture as it was opened, undecoded. Errors of the decoder come out as they
-    are, for what breaks off as well.
+    are, for what breaks off as well. A picture that takes more than 100 MB is decoded into a
+    temporary file.
     """
-    small = vips().Image.thumbnail_source(
-        source, side, height=side, size="down", fail_on="error", **_conversion(header)
+    # libvips has one call for all of this, in which a picture that breaks off has a grey rest
+    # and no error; access at random decodes it as a whole before anything is made of it.
+    image = vips().Image.new_from_source(
+        source, "", access="random", fail_on="error", **_reduction(header, side)
     )
-    return plain(small)
+    return plain(image.thumbnail_image(side, height=side, size="down", **_conversion(image)))
+
+
+def _reduction(header: Any, side: int) -> dict[str, float]:
+    """How much the decoder may leave out: at least twice of what is wanted stays, to be scaled."""
+    factor = max(header.width, header.height) / side / 2
+    loader = header.get("vips-loader")
+    if loader.startswith("jpegload"):
+        return {"shrink": next((step for step in (8, 4, 2) if factor >= step), 1)}
+    if loader.startswith("webpload") and factor > 1:
+        return {"scale": 1 / factor}
+    return {}
 
 
 def _conversion(image: Any) -> dict[str, str]:
