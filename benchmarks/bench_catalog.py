@@ -253,7 +253,7 @@ def reading(location: CatalogLocation, rows: int, rounds: int) -> dict[str, dict
         return ", ".join(f"'{each}'" for each in values)
 
     order = f"ORDER BY started_at DESC NULLS LAST, recording_hash DESC LIMIT {PAGE}"
-    like = 'metadata LIKE \'%"manifest_recording_id": "%r0123%\''
+    like = 'metadata LIKE \'%"manifest_recording_id": "%r0001%\''
     pairs: Mapping[str, tuple[Callable[[int], Any], Callable[[int], Any]]] = {
         "hash": (
             lambda turn: [catalog.get_recording(asked(turn))],
@@ -287,7 +287,7 @@ def reading(location: CatalogLocation, rows: int, rounds: int) -> dict[str, dict
             lambda _: bare.query("true", order),
         ),
         "text": (
-            lambda _: catalog.page(limit=PAGE, text="r0123").rows,
+            lambda _: catalog.page(limit=PAGE, text="r0001").rows,
             lambda _: bare.query(like, order),
         ),
     }
