@@ -257,6 +257,15 @@ class Catalog:
             where, limit=limit, only=_NAMED_BY_A_RECORDING, beside={RECORDINGS.name: recordings}
         )
 
+    def participants_held(
+        self, where: Where | None = None, *, limit: int | None = None
+    ) -> Iterator[ParticipantRow]:
+        """Participants as `list_participants`, and those whom no recording names yet.
+
+        For whoever registers a recording and has to name somebody who was registered before.
+        """
+        return self._participants.rows(where, limit=limit)
+
     def page(
         self,
         where: Where | None = None,

@@ -145,7 +145,7 @@ def reconstruct(
             "There is nothing recorded here",
             subject=location_of(recording_id, repository.prefix),
             expected="files in worker folders such as camera_0",
-            next_step="Upload the recording from where its files are, or remove what is left of it.",
+            next_step="Upload the recording from where its files are, or remove what is left.",
         )
     if dry_run:
         size_bytes = sum(found.sizes[name] for name in names)

@@ -161,7 +161,7 @@ def participants_named(catalog: Catalog, name: str | None) -> tuple[ParticipantR
     (typed,) = participant_ids(name)
     if typed != UNKNOWN_PARTICIPANT:
         for column in ("participant_id", "display_name"):
-            known = list(catalog.list_participants({column: typed}, limit=2))
+            known = list(catalog.participants_held({column: typed}, limit=2))
             if len(known) == 1:
                 return (known[0],)
     return (ParticipantRow(participant_id=typed, display_name="" if name is None else typed),)
