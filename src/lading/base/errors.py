@@ -16,7 +16,8 @@ class LadingError(Exception):
     """Base of all errors meant for people.
 
     Subclasses set `code` (stable, snake_case), `next_step` (one sentence) and, where it differs
-    from their root, `transient` (worth an automatic retry with back-off).
+    from their root, `transient` (worth an automatic retry with back-off). A transient one that is
+    not `counted` is no sign of a fault: the work may wait for its end as often as it takes.
     """
 
     code: ClassVar[str] = "error"
@@ -24,6 +25,7 @@ class LadingError(Exception):
     exit_status: ClassVar[int] = 70
     next_step: ClassVar[str] = "Report this with the log lines around it."
     transient: ClassVar[bool] = False
+    counted: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

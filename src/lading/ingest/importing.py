@@ -8,7 +8,7 @@ database ends the attempt instead, and the next one continues with the items sti
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from functools import partial
@@ -30,9 +30,9 @@ from lading.ingest.source import (
     BatchRef,
     BatchRefused,
     FetchContext,
+    FetchesSideBySide,
     Item,
     ItemRefused,
-    ManySmallItems,
     OpenBatch,
     PlannedBatch,
     ReopensPlanned,
@@ -184,7 +184,7 @@ class _Run:
         )
         self.strict = bool(context.claim.params.get(ALL_OR_NOTHING))
         self.fetches = (
-            opened.fetches_max if isinstance(opened, ManySmallItems) else parts.fetch_threads
+            opened.fetches_max if isinstance(opened, FetchesSideBySide) else parts.fetch_threads
         )
 
     def import_items(self) -> bool:
@@ -218,8 +218,9 @@ class _Run:
                 pending = self._still_pending(chunk, seq)
                 seq += len(chunk)
                 pending = self._settle_unchanged(pending)
-                if not self._fetch_some(executor, pending, take):
-                    return False
+                for turn in in_turns(pending):
+                    if not self._fetch_some(executor, turn, take):
+                        return False
         self._require_all_seen(seq)
         return True
 
@@ -355,3 +356,10 @@ class _Run:
                 expected=self.batch.items_total,
                 found=seen,
             )
+
+
+def in_turns(pending: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    """Parts of `pending`, in order: what each has is fetched when the one before was taken in."""
+    begins = [place for place, (item, _) in enumerate(pending) if place == 0 or item.after_all]
+    for begin, end in itertools.zip_longest(begins, begins[1:]):
+        yield pending[begin:end]

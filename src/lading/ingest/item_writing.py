@@ -21,7 +21,7 @@ from lading.base.steps import Step, reach
 from lading.base.stopping import Interrupted
 from lading.ingest.import_meter import ItemMeter
 from lading.ingest.rules import INTERNAL_FAULT
-from lading.ingest.source import Item, ManySmallItems, OpenBatch, SourceMissing
+from lading.ingest.source import Item, ManySmallItems, OpenBatch, SourceBusy, SourceMissing
 from lading.jobs.errors import LeaseLost
 from lading.ledger.items import RecordedItem
 from lading.ledger.states import Decision, Outcome
@@ -29,7 +29,7 @@ from lading.ledger.states import Decision, Outcome
 SPOOL_BYTES: Final = 8 * 1024 * 1024
 """Fetched items of a safe run are kept in memory up to this many bytes, then in a file."""
 
-ENDS_THE_ATTEMPT: Final = (Interrupted, LeaseLost, StoreError, SourceMissing)
+ENDS_THE_ATTEMPT: Final = (Interrupted, LeaseLost, StoreError, SourceBusy, SourceMissing)
 """What is no fault of an item: the attempt ends, and the next one goes on with it."""
 
 PLANNED_OUTCOMES: Final = {Decision.CREATE: Outcome.CREATED, Decision.UPDATE: Outcome.UPDATED}

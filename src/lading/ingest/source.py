@@ -62,6 +62,19 @@ class SourceMissing(SourceError):
     next_step = "Mount it or correct its address; nothing was changed."
 
 
+class SourceBusy(SourceError):
+    """The source is there, and whoever fills it needs it for themselves now. It will pass.
+
+    Raised by `OpenBatch.decide` and `fetch`. The job waits and goes on later, however often.
+    """
+
+    code = "source_busy"
+    http_status = 503
+    transient = True
+    counted = False
+    next_step = "Nothing: the work goes on by itself as soon as the source is free."
+
+
 @dataclass(frozen=True, slots=True)
 class Discovered:
     """One batch as a scan sees it.
@@ -84,7 +97,11 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of an open batch. `payload` is the source's own value; the engine passes it back."""
+    """One item of an open batch. `payload` is the source's own value; the engine passes it back.
+
+    `content_hash` is given where the same content twice in a batch is a mistake. With `after_all`,
+    the item is fetched once everything before it was taken in or has failed.
+    """
 
     key: str
     kind: str
@@ -92,6 +109,7 @@ class Item:
     title: str | None = None
     content_hash: str | None = None
     bytes: int = 0
+    after_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +188,21 @@ class OpenBatch(Protocol):
 
 
 @runtime_checkable
-class ManySmallItems(Protocol):
+class FetchesSideBySide(Protocol):
+    """What an open batch may have besides: its own say in how many items are fetched at a time."""
+
+    fetches_max: int
+    """How many items are fetched side by side."""
+
+
+@runtime_checkable
+class ManySmallItems(FetchesSideBySide, Protocol):
     """What an open batch may have besides, when its items are small and waiting is what takes time.
 
     `fetch` SHALL then bring no bytes into the store: it reads and verifies, so that it may be
     rehearsed (B6) and its results kept until all are known to be good (B7).
     """
 
-    fetches_max: int
-    """How many items are fetched side by side."""
     writes_max: int
     """How many items one transaction writes."""
 
@@ -251,6 +275,32 @@ class ReopensPlanned(Protocol):
 
     def reopen(self, planned: PlannedBatch) -> AbstractContextManager[OpenBatch]:
         """The batch as it was decided about, without looking at the upstream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that an item brought in; `location` is what `stat_location` takes."""
+
+    path: str
+    location: str
+    size_bytes: int
+    sha256: str | None = None
+
+
+@runtime_checkable
+class KeepsElsewhere(Protocol):
+    """A source whose items go to a place of its own and not into the library.
+
+    Its locations are of that place. `detail` is what `Decided` had of the item.
+    """
+
+    def kept_file(self, kind: str, detail: Mapping[str, Any]) -> KeptFile | None:
+        """The file that the item brought in; None for an item that is none."""
+        ...
+
+    def require_kept(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Raise `ItemRefused` when what an item brought in that is no file is not there."""
         ...
 
 

@@ -20,6 +20,7 @@ from lading.base.errors import LadingError
 from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.ingest.parts import IngestParts
+from lading.ingest.source import ItemRefused, KeepsElsewhere
 from lading.ledger import chain
 from lading.ledger.batches import Batch, get_batch
 from lading.ledger.events import BatchVerified
@@ -74,6 +75,19 @@ class VerifyReport:
             self.problems.append(problem)
 
 
+@dataclass(frozen=True, slots=True)
+class _FileElsewhere:
+    """A file that a source keeps in a place of its own, in the terms of the library's rows."""
+
+    path: str
+    store: str
+    location: str
+    size_bytes: int
+    sha256: str | None
+    md5: str | None = None
+    content_hash: str | None = None
+
+
 class _Verification:
     def __init__(
         self,
@@ -87,7 +101,7 @@ class _Verification:
         self._stop = stop or StopSignal()
         self._on_progress = on_progress
 
-    def check_files(self, rows: Iterable[Row[Any]]) -> None:
+    def check_files(self, rows: Iterable[Row[Any] | _FileElsewhere]) -> None:
         for row in rows:
             self._stop.check()
             self.report.files += 1
@@ -113,7 +127,29 @@ class _Verification:
                     )
                 )
 
-    def _check_file(self, row: Row[Any]) -> None:
+    def check_elsewhere(self, name: str, rows: Sequence[Row[Any]]) -> None:
+        """Check what items brought in of a source that keeps it in a place of its own."""
+        source = self.parts.sources.get(name)
+        if not isinstance(source, KeepsElsewhere):
+            return
+        for row in rows:
+            detail = json.loads(row.detail or "{}")
+            kept = source.kept_file(row.kind, detail)
+            if kept is not None:
+                self.check_files(
+                    [
+                        _FileElsewhere(
+                            kept.path, f"source:{name}", kept.location, kept.size_bytes, kept.sha256
+                        )
+                    ]
+                )
+                continue
+            try:
+                source.require_kept(row.kind, detail)
+            except ItemRefused as error:
+                self.report.add(VerifyProblem(error.reason.code, row.item_key, found=error.message))
+
+    def _check_file(self, row: Row[Any] | _FileElsewhere) -> None:
         expected = row.sha256 or row.md5
         if self.report.level is VerifyLevel.SHA256:
             size, digest = self._hash(row)
@@ -126,17 +162,19 @@ class _Verification:
         elif expected is not None and digest != expected:
             self._note(row, "hash_mismatch", expected, digest)
 
-    def _note(self, row: Row[Any], kind: str, expected: str, found: str | None) -> None:
+    def _note(
+        self, row: Row[Any] | _FileElsewhere, kind: str, expected: str, found: str | None
+    ) -> None:
         self.report.add(VerifyProblem(kind, row.location, expected, found, row.content_hash))
 
-    def _size(self, row: Row[Any]) -> int | None:
+    def _size(self, row: Row[Any] | _FileElsewhere) -> int | None:
         if row.store.startswith("source:"):
             source = self.parts.source(row.store.removeprefix("source:"))
             return source.stat_location(row.location)
         known = self.parts.store.head(row.location)
         return known.size_bytes if known else None
 
-    def _hash(self, row: Row[Any]) -> tuple[int | None, str | None]:
+    def _hash(self, row: Row[Any] | _FileElsewhere) -> tuple[int | None, str | None]:
         try:
             if row.store.startswith("source:"):
                 source = self.parts.source(row.store.removeprefix("source:"))
@@ -178,6 +216,7 @@ def verify_batch(
             _check_present(conn, report, chunk)
             rows = _files_of(conn, [row.content_hash for row in chunk if row.kind == "asset"])
         run.check_files(rows)
+        run.check_elsewhere(batch.source, chunk)
     event = BatchVerified(
         files=report.files, bytes=report.bytes, level=level.value, problems=report.problems_total
     )

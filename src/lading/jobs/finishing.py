@@ -152,8 +152,12 @@ def retry_later(
     delay_s: float,
     progress: Progress | None,
 ) -> JobState:
-    """Let the job wait `delay_s` seconds, or fail it when its attempts are used up."""
-    if attempts_used_up(claim.attempt, claim.attempts_max):
+    """Let the job wait `delay_s` seconds, or fail it when its attempts are used up.
+
+    An error that is not `counted` refunds the attempt.
+    """
+    counted = is_counted(error)
+    if counted and attempts_used_up(claim.attempt, claim.attempts_max):
         fail(conn, hook, claim, error, progress=progress)
         return JobState.FAILED
     text, code = describe(error)
@@ -164,6 +168,7 @@ def retry_later(
             **progress_values(progress),
             "status": JobState.WAITING.value,
             "not_before": now(delay_s),
+            "attempt": claim.attempt if counted else import_job.c.attempt - 1,
             "worker": null(),
             "stop_requested": False,
             "error": text,
@@ -202,6 +207,11 @@ def release(
     moved = _moved(claim, after, why=why.value)
     commit_moves(conn, hook, [Move(moved, [JobReleased(why=why.value, lease=claim.lease)])])
     return after
+
+
+def is_counted(error: Exception) -> bool:
+    """Whether an attempt that ended with this error is one of the job's attempts."""
+    return not isinstance(error, LadingError) or error.counted
 
 
 def describe(error: Exception) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.db import DatabaseConflict, DatabaseUnavailable, DatabaseUnusable
 from lading.jobs.context import Handler, JobContext, JobResult, ResultKind
 from lading.jobs.errors import LeaseLost, UnknownJobKind
-from lading.jobs.finishing import Write
+from lading.jobs.finishing import Write, is_counted
 from lading.jobs.queue import Queue
 from lading.jobs.rules import backoff_s
 from lading.jobs.settings import WorkerSettings
@@ -224,7 +224,8 @@ class Slot:
             return Ended.FAILED
         delay_s = backoff_s(
             claim.attempt,
-            base_s=self._settings.retry_base_s,
+            # What is no fault of ours or theirs may last, and each look at it is an event.
+            base_s=self._settings.retry_base_s if is_counted(error) else self._settings.retry_max_s,
             max_s=self._settings.retry_max_s,
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
         )
