@@ -13,7 +13,7 @@ import functools
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, get_args
 from urllib.parse import unquote
 
@@ -34,6 +34,7 @@ DATA_FOLDER: Final = "lading-data"
 FILE_BYTES_MAX: Final = 1_000_000
 _FILE: Final = "file:"
 _IN_FILE: Final = "file"
+_RECORDINGS_PATHS: Final = ("path", "config_path")
 
 
 def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -192,12 +193,20 @@ def _anchored(values: dict[str, Any], folder: str) -> dict[str, Any]:
     sources = values.get("sources")
     if isinstance(sources, dict):
         anchored["sources"] = {
-            name: {**source, "root": anchor(source["root"])}
-            if isinstance(source, dict) and isinstance(source.get("root"), str)
+            name: {
+                option: anchor(value) if option in _path_options(source) else value
+                for option, value in source.items()
+            }
+            if isinstance(source, dict)
             else source
             for name, source in sources.items()
         }
     return anchored
+
+
+def _path_options(source: Mapping[str, Any]) -> Collection[str]:
+    """Which options of a source are paths of this machine."""
+    return _RECORDINGS_PATHS if source.get("kind") == "recordings" else ("root",)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
