@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from lading.db import Database
 from lading.db.schema import metadata
 from lading.ingest.registry import build_source
 from lading.ledger.batches import Batch
+from lading.ledger.verify import verify_chain
 from lading.library.tables import asset, asset_file
 from lading.sources.archive.reports import Rejection, RunReport, rejections_of_run, report_of_run
 from lading.sources.archive.runs import StartedRun, start_run
@@ -19,6 +21,12 @@ from lading.sources.archive.source import ArchiveSource
 from lading.storage.folder import FolderStore
 from lading.testing.archive_bucket import ArchiveBucket
 from lading.testing.installation import ACTOR, Installation
+
+ONE, TWO, THREE = "VO-BRD-00001", "VO-BRD-00002", "VO-BRD-00003"
+"""The first codes that are put."""
+
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"])
+"""For what is decided before any database sees it, or written as other stories write it."""
 
 # Waits for a retry are of the client; these keep them short.
 FAST: Mapping[str, Any] = {"retries_max": 1, "retry_timeout_s": 5.0, "fetch_threads": 4}
@@ -120,3 +128,10 @@ def count_of(db: Database, table: Any) -> int:
     """How many rows a table has."""
     with db.read() as conn:
         return conn.scalar(select(func.count()).select_from(table)) or 0
+
+
+def require_sound(here: TakingIn) -> None:
+    """The ledger is whole, and the library has what its files say."""
+    with here.db.read() as conn:
+        assert verify_chain(conn).whole
+    assert here.installation.ingest.verify(None, actor=ACTOR).problems == []
