@@ -375,10 +375,12 @@ class Catalog:
         """
         return self._table(table).restore(to, expected=expected)
 
-    def compact(self, *, retention_h: int = RETENTION_H_MIN) -> Mapping[str, Compacted]:
+    def compact(
+        self, *, retention_h: int = RETENTION_H_MIN, dry_run: bool = False
+    ) -> Mapping[str, Compacted]:
         """Join small files of each table and delete old ones; see `DeltaRows.compact`."""
         return {
-            each.shape.name: each.compact(retention_h=retention_h)
+            each.shape.name: each.compact(retention_h=retention_h, dry_run=dry_run)
             for each in (self._participants, self._modalities, self._recordings)
         }
 

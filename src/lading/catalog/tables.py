@@ -230,11 +230,12 @@ class DeltaRows(Generic[Row]):
         found: int = self._opened().version()
         return found
 
-    def compact(self, *, retention_h: int = RETENTION_H_MIN) -> Compacted:
+    def compact(self, *, retention_h: int = RETENTION_H_MIN, dry_run: bool = False) -> Compacted:
         """Join small files, and delete those that no version of the last `retention_h` hours has.
 
         Older versions can then not be restored. A week is the least: a reader or writer that
-        began earlier may still need what would be deleted. One caller at a time is best.
+        began earlier may still need what would be deleted. One caller at a time is best. With
+        `dry_run` nothing is changed, and what would be deleted is counted.
         """
         if retention_h < RETENTION_H_MIN:
             raise RequestError(
@@ -250,6 +251,8 @@ class DeltaRows(Generic[Row]):
                 return Compacted(0, 0, 0)
             try:
                 with faults(self.location, "compact", self.shape.name):
+                    if dry_run:
+                        return Compacted(0, 0, len(table.vacuum(retention_hours=retention_h)))
                     done = table.optimize.compact()
                     deleted = table.vacuum(retention_hours=retention_h, dry_run=False)
             except conflict:
