@@ -42,7 +42,7 @@ from lading.sources.recordings.manifest import (
     manifest_text,
     parse_manifest,
 )
-from lading.sources.recordings.registering import propose, register, require_stored
+from lading.sources.recordings.registering import Proposal, propose, register, require_stored
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import covers, kept_beside, recording_hash_of
 from lading.sources.recordings.uploading import (
@@ -155,11 +155,30 @@ def register_stored(
     Without a `participant`, the stored `participant.txt` says who it is. Raises `ManifestMissing`,
     `ManifestIncomplete`, `StoredFilesMissing`, `StoredRecordingMissing`, `CatalogConflict`.
     """
+    proposal = propose_stored(
+        repository,
+        recording_id,
+        participant=participant,
+        collapse_modalities=collapse_modalities,
+        on_conflict=on_conflict,
+    )
+    return _result(Uploads(), register(repository, proposal))
+
+
+def propose_stored(
+    repository: Repository,
+    recording_id: str,
+    *,
+    participant: str | None = None,
+    collapse_modalities: bool = True,
+    on_conflict: Policies = Policy.ERROR,
+) -> Proposal:
+    """What `register_stored` would register; nothing is written. Raises what it raises."""
     sizes = require_any(repository, recording_id)
     manifest = repository.manifest(recording_id, sizes)
     manifest.require_complete(repository.key(recording_id, MANIFEST))
     files = require_stored(repository, recording_id, manifest.files, sizes)
-    proposal = propose(
+    return propose(
         repository,
         manifest,
         files,
@@ -168,7 +187,6 @@ def register_stored(
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
-    return _result(Uploads(), register(repository, proposal))
 
 
 def augment_stored(repository: Repository, recording_id: str) -> Manifest:
