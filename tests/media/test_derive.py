@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lading.base.errors import MissingExtra
 from lading.media import packages
@@ -77,13 +78,20 @@ def test_a_file_too_large_for_memory_gives_the_same(name: str, tmp_path: Path) -
     assert streamed == buffered
 
 
-def test_a_disk_that_fails_is_not_blamed_on_the_picture(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(encoded(scene(2000, 1500).rotate(5), quality=95))
-    assert path.stat().st_size > 20_000
+@pytest.mark.parametrize("name", ["JPEG", "TIFF", "HEIF", "DNG", "MOV"])
+def test_a_disk_that_fails_is_not_blamed_on_the_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    if name == "MOV":
+        write_video(path.with_suffix(".mov"), codec="mpeg4").rename(path)
+    elif name == "DNG":
+        path.write_bytes(dng(width=256, height=256))
+    else:
+        noise = Image.effect_noise((600, 400), 90)
+        path.write_bytes(encoded(noise.convert("RGB"), name, quality=95))
+    assert path.stat().st_size > 10_000
     wanted = Wanted(sha256=False, limits=Limits(buffered_bytes_max=0))
     with FailingFile(path) as file, pytest.raises(ReadFault):
-        derive_open(file, wanted, name="a.jpg")
+        derive_open(file, wanted, name="a")
 
 
 def test_other_processes_derive_the_same_and_one_that_crashes_takes_nobody_along(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from lading.base.errors import SourceError
 from lading.media.errors import MediaTooLarge
@@ -20,8 +20,9 @@ class Content:
     """One file, open for reading: `size_bytes`, `head`, and `sha256` (hex) if it was asked for.
 
     `file` is seekable and opened by the caller, who also closes it, or the bytes themselves. A
-    small file is read here, once; of a larger one no more than a chunk is held. Raises
-    `ReadFault` or `FileUnreadable` when the system fails to read.
+    small file is read here, once; of a larger one no more than a chunk is held. All reading
+    raises `ReadFault` or `FileUnreadable` when the system fails; a decoder that takes no errors
+    sees an end there, and `fault` says what it was.
     """
 
     def __init__(
@@ -35,27 +36,23 @@ class Content:
         self.name = name
         self.limits = limits
         self.sha256: str | None = None
-        self._fault: OSError | None = None
-        self._file: Any = io.BytesIO(file) if isinstance(file, bytes) else file
+        self.fault: SourceError | None = None
         self._data = file if isinstance(file, bytes) else None
-        try:
-            self.size_bytes = self._file.seek(0, os.SEEK_END)
-            if self._data is None and self.size_bytes <= limits.buffered_bytes_max:
-                self._data = self._read_all()
-                self.size_bytes = len(self._data)
-            if hashed:
-                self.sha256 = self._digest()
-            self.head = self._read_head()
-        except OSError as error:
-            raise source_fault(error, name or "") from error
+        self._file = _Reading(io.BytesIO(file) if isinstance(file, bytes) else file, name or "")
+        self.size_bytes = self._file.seek(0, os.SEEK_END)
+        if self._data is None and self.size_bytes <= limits.buffered_bytes_max:
+            self._data = self._read_all()
+            self.size_bytes = len(self._data)
+        if hashed:
+            self.sha256 = self._digest()
+        self.head = self._read_head()
 
     def stream(self) -> BinaryIO:
         """A seekable stream from the start. A file that is not buffered has only this one."""
         if self._data is not None:
             return io.BytesIO(self._data)
         self._file.seek(0)
-        stream: BinaryIO = self._file
-        return stream
+        return cast("BinaryIO", self._file)
 
     def whole(self) -> bytes:
         """All bytes, for decoders that cannot stream. Raises `MediaTooLarge`."""
@@ -68,13 +65,10 @@ class Content:
                 expected=f"at most {self.limits.decoded_bytes_max} bytes (decoded_bytes_max)",
                 found=f"{self.size_bytes} bytes",
             )
-        try:
-            return self._read_all()
-        except OSError as error:
-            raise source_fault(error, self.name or "") from error
+        return self._read_all()
 
     def source(self) -> Any:
-        """A source for libvips. After an error of libvips ask `fault`."""
+        """A source for libvips, which takes no errors."""
         package = vips()
         if self._data is not None:
             return package.Source.new_from_memory(self._data)
@@ -84,16 +78,11 @@ class Content:
         source.on_seek(self._file.seek)
         return source
 
-    @property
-    def fault(self) -> SourceError | None:
-        """What the system said while a decoder read from the file, which only saw its end."""
-        return None if self._fault is None else source_fault(self._fault, self.name or "")
-
     def _read(self, size: int) -> bytes:
         try:
-            return self._file.read(size) or b""
-        except OSError as error:
-            self._fault = error
+            return self._file.read(size)
+        except SourceError as error:
+            self.fault = error
             return b""
 
     def _read_all(self) -> bytes:
@@ -110,11 +99,44 @@ class Content:
         if self._data is not None:
             return self._data[:HEAD_BYTES]
         self._file.seek(0)
-        head: bytes = self._file.read(HEAD_BYTES)
-        return head
+        return self._file.read(HEAD_BYTES)
 
     def _digest(self) -> str:
         if self._data is not None:
             return hashlib.sha256(self._data).hexdigest()
         self._file.seek(0)
         return hashlib.file_digest(self._file, "sha256").hexdigest()
+
+
+class _Reading(io.RawIOBase):
+    """Somebody's open file; what the system says against reading it is raised as ours."""
+
+    def __init__(self, file: Any, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return self._file.read(size) or b""
+        except OSError as error:
+            raise source_fault(error, self._name) from error
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return int(self._file.seek(offset, whence))
+        except OSError as error:
+            raise source_fault(error, self._name) from error
+
+    def tell(self) -> int:
+        return int(self._file.tell())
