@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lading.catalog.rules import Policies
@@ -70,17 +71,22 @@ def with_halves(own: Manifest, halves: Sequence[Manifest], stored: Collection[st
     file is not stored is left out whole: it will arrive later, and is not made up (E9).
     """
     files = {file.rel_path: file for file in own.files}
-    durations = [own.duration_s]
+    longest = own
     for half in halves:
         added = [file for file in half.files if file.rel_path not in files]
         there = all(object_name(file.rel_path) in stored for file in added)
         if added and there and half.recording_hash == own.recording_hash:
             files |= {file.rel_path: file for file in added}
-            durations.append(half.duration_s)
+            if _length(half) > _length(longest):
+                longest = half
     if len(files) == len(own.files):
         return own
-    known = [each for each in durations if each is not None]
-    return replace(own, files=tuple(files.values()), duration_s=max(known, default=None))
+    return replace(
+        own,
+        files=tuple(files.values()),
+        duration_s=longest.duration_s,
+        ended_at=longest.ended_at or _end_by_length(own, longest),
+    )
 
 
 def kept_beside(held: Manifest | None, proposed: Manifest) -> bool:
@@ -198,6 +204,18 @@ def participant_ids(name: str | None) -> tuple[str, ...]:
     """The participant that somebody typed, as identifiers; without white space around it."""
     clean = " ".join((name or "").split())
     return (clean or UNKNOWN_PARTICIPANT,)
+
+
+def _length(manifest: Manifest) -> float:
+    return -1.0 if manifest.duration_s is None else manifest.duration_s
+
+
+def _end_by_length(own: Manifest, longest: Manifest) -> datetime | None:
+    """When a recording ended whose longer half does not say, as `extend` has it in the catalog."""
+    if longest is own or longest.duration_s is None:
+        return own.ended_at
+    started_at = own.started_at or begun_at(own.recording_id or "")
+    return started_at and started_at + timedelta(seconds=longest.duration_s)
 
 
 def _worker(rel_path: str, *, collapse: bool) -> tuple[str, str]:
