@@ -98,7 +98,7 @@ class S3Store:
 
     With `if_absent` the whole object is held in memory: for manifests and markers. What an upload
     that was killed leaves behind is invisible and cannot be told by owner: give the bucket a
-    lifecycle rule that aborts incomplete multipart uploads after a day.
+    lifecycle rule that aborts incomplete multipart uploads after some days.
     """
 
     abilities = Abilities(
