@@ -119,7 +119,10 @@ Keys besides `kind` are those of the kind. A `handover` source has `root` (the f
 `sync/` in it), `keep` (`copy` stores the bytes, `in_place` leaves them where they are and refers
 to them), and `manifest_bytes_max` (a larger manifest is refused). An `archive` source has `bucket`,
 `endpoint`, `region`, `access_key`, `secret_key`, `session_token`, `allow_http`, `dry_run` and
-`safe_run`, each also by a name of the environment above, and others of its own.
+`safe_run`, each also by a name of the environment above, and others of its own. A `recordings`
+source has `path` (the folder that has the recordings in it), `profile` and `config_path` (where they
+go), `stable_for_s`, `max_concurrent_files`, `augment` and `active_marker`, which
+[the page about recordings](how-to/recordings-from-a-nas.md) explains.
 """
 
 
@@ -128,6 +131,8 @@ def _command(command: click.Command, path: str, *, level: int) -> Iterator[str]:
     arguments = [p.make_metavar(click.Context(command)) for p in command.params if _positional(p)]
     if isinstance(command, click.Group):
         yield f"{_help(command)}\n"
+        if any(isinstance(option, click.Option) for option in command.params):
+            yield _options(command)
         for name, inner in command.commands.items():
             yield from _command(inner, f"{path} {name}", level=level + 1)
         return
