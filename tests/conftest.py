@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from itertools import cycle
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,15 @@ S3_SERVERS: dict[str, Callable[[], AbstractContextManager[S3Facts]]] = {
 gc.set_threshold(20_000, 20, 10)
 
 ALL_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("LADING_REQUIRE_ALL") == "1"
+
+
+def taking_turns(*cases: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Each case on SQLite and on one of the servers in turn, as values of `backend` and the rest.
+
+    For cases of which all are tried on all three elsewhere: below this shelf, or in the slow run.
+    """
+    servers = cycle(("postgresql", "mariadb"))
+    return [(backend, *case) for case in cases for backend in ("sqlite", next(servers))]
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ REQUIRED: Final[Sequence[tuple[str, str, int]]] = (
     ("store on ministack", r"^tests\.storage\.test_stores\.TestS3Store::.*ministack", 40),
     ("store on radosgw", r"^tests\.storage\.test_stores\.TestS3Store::.*radosgw", 40),
     ("sources conform", r"^tests\.ingest\.test_sources_conform\.", 80),
-    ("killed workers", r"^tests\.ingest\.test_killed_workers::", 55),
+    ("killed workers", r"^tests\.ingest\.test_killed_workers::", 48),
     ("migrations", r"^tests\.db\.test_migrations::", 20),
     ("ledger", r"^tests\.ledger\.", 30),
     ("jobs", r"^tests\.jobs\.", 100),

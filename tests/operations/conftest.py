@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,15 +11,6 @@ from lading.ingest.registry import build_source
 from lading.storage.folder import FolderStore
 from lading.testing.installation import Installation
 from lading.testing.publisher import Publisher
-
-
-def taking_turns(*cases: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Each case on SQLite and on one of the servers in turn, as values of `backend` and the rest.
-
-    What is done to one target is tried on all three where it is written, below this shelf.
-    """
-    servers = cycle(("postgresql", "mariadb"))
-    return [(backend, *case) for case in cases for backend in ("sqlite", next(servers))]
 
 
 class Scene:

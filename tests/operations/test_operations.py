@@ -28,7 +28,8 @@ from lading.operations.states import OperationState, TargetOutcome
 from lading.operations.tables import operation, operation_result
 from lading.operations.values import Operation, Preview, Resource, Targets, Verb
 from lading.testing.servers_db import url_of
-from tests.operations.conftest import Scene, taking_turns
+from tests.conftest import taking_turns
+from tests.operations.conftest import Scene
 
 ACTOR = "user:ana"
 

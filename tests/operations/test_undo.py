@@ -22,7 +22,8 @@ from lading.operations.states import TargetOutcome
 from lading.operations.tables import acknowledgement, operation
 from lading.operations.values import Resource, Targets
 from lading.testing.snapshots import Snapshot, library_snapshot
-from tests.operations.conftest import Scene, taking_turns
+from tests.conftest import taking_turns
+from tests.operations.conftest import Scene
 
 ACTOR = "user:ana"
 
