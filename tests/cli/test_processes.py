@@ -91,7 +91,7 @@ def test_draining_past_a_fault_that_passed_is_status_0(
     program.run("queue", published.sync_id)
     away = upstream.root.with_name("away")
     upstream.root.rename(away)
-    program.env |= {"LADING_WORKER__RETRY_BASE_S": "3"}
+    program.env |= {"LADING_WORKER__RETRY_BASE_S": "0.5"}
     with program.started("worker", "--drain") as worker:
         worker.wait_for("job met a fault")
         away.rename(upstream.root)
