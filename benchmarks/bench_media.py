@@ -163,9 +163,7 @@ def report(files: int, times: dict[str, Times], memory_kb: tuple[int, int]) -> b
             f" with 2 threads {two:.2f}x"
         )
     growth = memory_kb[1] / memory_kb[0]
-    print(
-        f"memory: {memory_kb[0] / 1000:.0f} MB after 5 passes, {growth:.2f} times that after 20"
-    )
+    print(f"memory: {memory_kb[0] / 1000:.0f} MB after 5 passes, {growth:.2f} times that after 20")
     met = {
         # A worker has more than one thread, and a plain script has one.
         f"pillow / 2 threads >= {SCRIPT_TARGET}": (
