@@ -7,15 +7,14 @@ environment variables. It can only read until `enable_writes` is called.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lading.base.errors import RequestError
-from lading.catalog.catalog import Catalog
 from lading.catalog.filters import Where
 from lading.catalog.rules import Policies, Row
 from lading.catalog.values import RAW, ModalityRow, ParticipantRow, Policy, RecordingRow
+from lading.data_interface.upkeep import Upkeep
 from lading.sources.recordings.downloading import download
 from lading.sources.recordings.ingesting import (
     augment_stored,
@@ -23,9 +22,8 @@ from lading.sources.recordings.ingesting import (
     open_local,
     register_stored,
 )
-from lading.sources.recordings.profiles import ASSETS_RW, LOCAL, RAW_RW, ROLES, load_profile
+from lading.sources.recordings.profiles import ASSETS_RW, RAW_RW
 from lading.sources.recordings.querying import query
-from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.values import (
     DownloadProgress,
     DownloadResult,
@@ -35,22 +33,7 @@ from lading.sources.recordings.values import (
 )
 
 
-class WritesNotEnabled(RequestError):
-    """Something shall be written by an interface that was only opened for reading (D8)."""
-
-    code = "writes_not_enabled"
-    http_status = 403
-    next_step = 'Call enable_writes(roles=("assets_rw", "raw_rw")) first.'
-
-
-class LocalProfile(RequestError, ValueError):
-    """What is stored elsewhere cannot be registered through a profile of local folders (D10)."""
-
-    code = "local_profile"
-    next_step = "Use a profile whose raw store is a bucket; local files are taken in by ingest()."
-
-
-class DataInterface:
+class DataInterface(Upkeep):
     """Recordings of one profile. Safe to share between threads; start processes with `spawn`.
 
         from lading import DataInterface
@@ -63,39 +46,6 @@ class DataInterface:
     `config_path`; `local` keeps recordings in a folder of this user and needs no file. Nothing is
     opened before it is used. Raises `ProfileMissing` and `ProfileInvalid`.
     """
-
-    def __init__(self, profile: str = LOCAL, *, config_path: Path | str | None = None) -> None:
-        self.profile = load_profile(profile, config_path)
-        self._roles: frozenset[str] = frozenset()
-
-    def __repr__(self) -> str:
-        roles = f", roles={sorted(self._roles)}" if self._roles else ""
-        return f"DataInterface(profile={self.profile.name!r}{roles})"
-
-    def enable_writes(self, roles: Collection[str] = (ASSETS_RW,)) -> None:
-        """Allow writing: to the catalog with `assets_rw`, to the raw bytes with `raw_rw` (D8).
-
-        The credentials for it are resolved when they are first needed.
-        """
-        unknown = set([roles] if isinstance(roles, str) else roles) - set(ROLES)
-        if unknown or isinstance(roles, str):
-            raise RequestError(
-                "There is no such role",
-                expected=f"some of {', '.join(ROLES)}, as a tuple",
-                found=repr(roles),
-            )
-        self._roles |= frozenset(roles)
-        self.__dict__.pop("repository", None)
-
-    @cached_property
-    def repository(self) -> Repository:
-        """The raw store and the catalog, opened with what may be done."""
-        return self.profile.open(self._roles)
-
-    @property
-    def catalog(self) -> Catalog:
-        """The catalog that is live, by the pointer (E1), for what has no method here."""
-        return self.repository.catalog
 
     def ingest(
         self,
@@ -291,21 +241,6 @@ class DataInterface:
         self._require(ASSETS_RW)
         given = _row(ParticipantRow, row, columns)
         return self.catalog.register_participant(given, on_conflict=on_conflict)
-
-    def _require(self, *roles: str) -> None:
-        missing = [role for role in roles if role not in self._roles]
-        if missing:
-            raise WritesNotEnabled(
-                "This interface may only read",
-                expected=" and ".join(roles),
-                found=" and ".join(sorted(self._roles)) or "no role",
-            )
-
-    def _require_bucket(self) -> None:
-        if self.profile.is_local:
-            raise LocalProfile(
-                "This profile keeps recordings in a folder", subject=self.profile.name
-            )
 
 
 def _row(kind: type[Row], row: Row | None, columns: dict[str, Any]) -> Row:
