@@ -69,6 +69,9 @@ def test_every_command_that_changes_something_has_a_dry_run() -> None:
         *("users list", "users sessions", "tokens list"),
         *("sites list", "sites show", "packages list", "packages show", "visibility"),
         *("archive report", "archive check", "archive keys"),
+        *(f"recordings {name}" for name in ("list", "show", "query", "verify", "compare")),
+        *(f"recordings catalog {name}" for name in ("check", "versions", "pointer")),
+        "recordings participants list",
     }
     for path, command in all_commands():
         options = {name for option in command.params for name in option.opts}

@@ -51,6 +51,11 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "serve": Entry("serve", "Serve the console and its API over HTTP."),
         "up": Entry("up", "Run a worker and the console together."),
     },
+    "Keep recordings": {
+        "recordings": Entry(
+            "recordings", "Take recordings of rigs in, find and fetch them, and keep their catalog."
+        ),
+    },
     "Look": {
         "batches": Entry("batches", "List batches: unfinished first, then the newest."),
         "batch": Entry("batch", "Show one batch: its items, reasons, accounts and events."),

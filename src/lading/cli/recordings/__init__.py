@@ -1,0 +1,1 @@
+"""The commands `lading recordings …`, a module for each purpose."""

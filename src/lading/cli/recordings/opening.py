@@ -1,0 +1,90 @@
+"""Which profile a command works on, and the endings that its commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lading.base.errors import InternalError, RequestError
+from lading.base.stopping import Interrupted, StopSignal
+from lading.cli import output
+from lading.cli.failures import INTERRUPTED
+from lading.data_interface import DataInterface
+from lading.jobs.signals import install_signal_handlers
+from lading.sources.recordings.profiles import ASSETS_RW, RAW_RW
+
+WRITES_CATALOG: Final = (ASSETS_RW,)
+WRITES_RAW: Final = (RAW_RW,)
+WRITES_BOTH: Final = (ASSETS_RW, RAW_RW)
+DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+FILES_AT_ONCE: Final = click.option(
+    "--files-at-once",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="How many files are moved or read side by side.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The profile that was named, and the file that has it."""
+
+    profile: str
+    config_path: Path | None
+
+
+class ProfileEmpty(RequestError):
+    """The folder of a profile is not there, so there is nothing to read."""
+
+    code = "recordings_profile_empty"
+    http_status = 404
+    next_step = (
+        "Take recordings in with `lading recordings ingest FOLDER`, which makes it; or mount its"
+        " disk."
+    )
+
+
+def open_data(roles: tuple[str, ...] = (), *, dry_run: bool = False) -> DataInterface:
+    """The interface of the profile that was chosen; a dry run may only read.
+
+    Raises `ProfileEmpty` where something shall be read of a folder that there is not.
+    """
+    data = chosen_data()
+    if roles and not dry_run:
+        data.enable_writes(roles)
+    elif (folder := data.profile.raw.folder) is not None and not folder.is_dir():
+        raise ProfileEmpty(
+            "This profile keeps nothing yet", subject=data.profile.name, found=f"no {folder}"
+        )
+    return data
+
+
+def chosen_data() -> DataInterface:
+    """The same, without a look at what it keeps."""
+    chosen = click.get_current_context().find_object(Chosen)
+    if chosen is None:
+        raise InternalError("no profile was chosen")
+    return DataInterface(chosen.profile, config_path=chosen.config_path)
+
+
+@contextmanager
+def stopping() -> Iterator[StopSignal]:
+    """A signal that the first Ctrl-C or SIGTERM gives; the second ends the process at once.
+
+    What was interrupted by it ends with the status of an interruption.
+    """
+    stop = StopSignal()
+    restore = install_signal_handlers(stop)
+    try:
+        yield stop
+    except Interrupted:
+        output.note("Stopped. Run it again: it goes on where it was.")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    finally:
+        restore()
