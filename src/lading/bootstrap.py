@@ -22,6 +22,7 @@ from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
 from lading.settings import Settings
 from lading.sources.archive.run_jobs import RUN_JOB_KIND, run_archive
+from lading.sources.recordings import jobs as recording_jobs
 from lading.storage.addresses import open_store
 from lading.storage.port import ObjectStore
 
@@ -48,6 +49,7 @@ class Lading:
             **self.ingest.handlers(),
             **self.operations.handlers(),
             RUN_JOB_KIND: partial(run_archive, self.ingest),
+            **recording_jobs.handlers(self.ingest.parts),
         }
 
     @property

@@ -34,6 +34,10 @@ KIND_WORDS: Final = {
     "scan": "Scan",
     "operation": "Operation",
     "archive_run": "Archive run",
+    "recordings.verify": "Verification",
+    "recordings.download": "Download",
+    "recordings.register": "Registration",
+    "recordings.reconstruct": "Reconstruction",
 }
 
 

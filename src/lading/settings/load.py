@@ -34,7 +34,7 @@ DATA_FOLDER: Final = "lading-data"
 FILE_BYTES_MAX: Final = 1_000_000
 _FILE: Final = "file:"
 _IN_FILE: Final = "file"
-_RECORDINGS_PATHS: Final = ("path", "config_path")
+_RECORDINGS_PATHS: Final = ("path", "config_path", "download_dir")
 
 
 def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:

@@ -20,6 +20,7 @@ _OPTIONS: Final = frozenset(
         "max_concurrent_files",
         "augment",
         "active_marker",
+        "download_dir",
     }
 )
 
@@ -36,7 +37,8 @@ class RecordingsOptions:
     """What a configured folder of recordings is.
 
     A recording counts as finished when nothing of it was written for `stable_for_s` seconds. While
-    there is a file `active_marker` below `path`, the rig records and nothing is read.
+    there is a file `active_marker` below `path`, the rig records and nothing is read. Recordings
+    that people ask for in the console are brought to `download_dir`.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class RecordingsOptions:
     max_concurrent_files: int = 4
     augment: bool = False
     active_marker: str | None = None
+    download_dir: Path | None = None
 
 
 def parse_options(name: str, options: Mapping[str, Any]) -> RecordingsOptions:
@@ -54,7 +57,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> RecordingsOptions:
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise reader.bad(unknown[0], "a recordings source has no such option", sorted(_OPTIONS))
-    config_path = reader.text("config_path")
+    config_path, download_dir = reader.text("config_path"), reader.text("download_dir")
     return RecordingsOptions(
         path=Path(reader.required("path")),
         profile=reader.required("profile"),
@@ -63,6 +66,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> RecordingsOptions:
         max_concurrent_files=reader.files_at_once("max_concurrent_files", 4),
         augment=reader.flag("augment"),
         active_marker=reader.relative("active_marker"),
+        download_dir=None if download_dir is None else Path(download_dir),
     )
 
 
