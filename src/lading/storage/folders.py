@@ -16,6 +16,7 @@ from lading.storage.keys import INCOMING, check_prefix
 from lading.storage.port import ObjectStore
 from lading.storage.s3 import S3Faults, S3Store
 
+PAGE_FOLDERS: Final = 1_000
 _NEED: Final = "Listing the folders of a bucket"
 _EXTRA: Final = "catalog"
 
@@ -37,7 +38,12 @@ def _in_bucket(store: S3Store, prefix: str) -> Iterator[str]:
     options = store.options
     client = connect_botocore(options, purpose=_NEED, extra=_EXTRA)
     within = f"{options.prefix}/{prefix}" if options.prefix else prefix
-    request: dict[str, Any] = {"Bucket": options.bucket, "Prefix": within, "Delimiter": "/"}
+    request: dict[str, Any] = {
+        "Bucket": options.bucket,
+        "Prefix": within,
+        "Delimiter": "/",
+        "MaxKeys": PAGE_FOLDERS,
+    }
     while True:
         page = _page(store, client, request, prefix)
         for found in page.get("CommonPrefixes", ()):
