@@ -23,7 +23,9 @@ from lading.accounts.values import Permission, Role
 from lading.testing.console_data import PEOPLE
 from tests.console.browser.serving import Served, copy_of, serving
 
-EXAMPLES = 10
+EXAMPLES, EXAMPLES_WHEN_SLOW = 5, 25
+"""Requests for each operation; always the same ones."""
+
 SPARE_TOKENS = 40
 """Made before ours, so that a small number that is made up does not revoke it."""
 
@@ -77,8 +79,11 @@ def operations(api: schemathesis.BaseSchema) -> Iterator[Any]:
             yield operation
 
 
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(EXAMPLES_WHEN_SLOW, marks=pytest.mark.slow)]
+)
 def test_no_request_breaks_it_and_every_answer_is_as_described(
-    api: schemathesis.BaseSchema, token: str
+    api: schemathesis.BaseSchema, token: str, examples: int
 ) -> None:
     headers = {"authorization": f"Bearer {token}"}
     problems: list[str] = []
@@ -87,7 +92,7 @@ def test_no_request_breaks_it_and_every_answer_is_as_described(
         sent = 0
 
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             derandomize=True,
             database=None,
             deadline=None,
