@@ -36,6 +36,7 @@ from lading.testing.console_busy import (
 from lading.testing.console_failing import AWAY, make_failing
 from lading.testing.console_imported import UPSTREAM, make_imported
 from lading.testing.console_large import make_large
+from lading.testing.console_recordings import RECORDINGS_TOML, make_recordings
 from lading.testing.seed_57 import SOURCE, insert_seed_57
 
 PULSE_S: Final = 5.0
@@ -91,6 +92,7 @@ DATA: Final[Mapping[str, Callable[[Lading], None]]] = {
     "failing": lambda lading: make_failing(lading, SOURCE),
     "large": lambda lading: make_large(lading, SOURCE),
     "archive": make_archive,
+    "recordings": make_recordings,
 }
 """What an installation can hold, by name."""
 
@@ -104,7 +106,7 @@ def make_installation(folder: Path, data: str = "empty") -> None:
         make_installation(folder, BASED_ON[data])
     else:
         away = {AWAY: "not-mounted"} if data == "failing" else {}
-        more = BUCKET_TOML if data == "archive" else ""
+        more = {"archive": BUCKET_TOML, "recordings": RECORDINGS_TOML}.get(data, "")
         _set_up(folder, {SOURCE: UPSTREAM} | away, more)
     add_data(folder, data)
 
