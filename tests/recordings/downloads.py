@@ -61,11 +61,13 @@ class WatchedBucket(S3Store):
         self.offsets: list[int] = []
         self.watch: Watch = lambda _key, _offset: None
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """See `ObjectStore.get`."""
+    def get_views(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[memoryview]:
+        """See `S3Store.get_views`, which `get` reads by as well."""
         self.offsets.append(offset)
         self.watch(key, offset)
-        return super().get(key, offset=offset, length=length)
+        return super().get_views(key, offset=offset, length=length)
 
 
 class DeadlyStore(FolderStore):

@@ -190,7 +190,7 @@ def hash_stored(
 
 
 def hash_chunks(
-    chunks: Iterable[bytes],
+    chunks: Iterable[bytes | memoryview],
     *,
     meter: TransferMeter | None = None,
     stop: StopSignal | None = None,
@@ -201,7 +201,7 @@ def hash_chunks(
 
 
 def digest_chunks(
-    chunks: Iterable[bytes],
+    chunks: Iterable[bytes | memoryview],
     algorithms: Sequence[str],
     *,
     meter: TransferMeter | None = None,
@@ -236,7 +236,7 @@ class _Digest:
         self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
         self._pending: list[Future[None]] = []
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         self._settle()
         if len(chunk) < _INLINE_BYTES:
             for one in self._hashes:

@@ -21,6 +21,7 @@ from lading.sources.recordings.expecting import ExpectedFile, require_sha256
 from lading.sources.recordings.placing import Destination, Part
 from lading.sources.recordings.repository import Repository
 from lading.storage.port import ObjectStore
+from lading.storage.s3 import S3Store
 from lading.storage.transfer import hash_chunks
 
 RANGED_BYTES_MIN: Final = 32 * 1024 * 1024
@@ -29,6 +30,8 @@ RANGE_BYTES: Final = 8 * 1024 * 1024
 RANGES_AT_ONCE: Final = 8
 BREAKS_MAX: Final = 5
 """How often a transfer that breaks off is gone on with, each time that some bytes came before."""
+
+Chunk = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Fetcher:
                     found=f"{found[1]} bytes, sha256 {found[0]}",
                 )
 
-    def _chunks(self, part: Part, key: str, size_bytes: int) -> Generator[bytes, None, None]:
+    def _chunks(self, part: Part, key: str, size_bytes: int) -> Generator[Chunk, None, None]:
         """All bytes of the file: those of the part, then those of the store, which are added."""
         yield from part.chunks()
         if part.size_bytes == size_bytes:
@@ -132,7 +135,8 @@ class RangeReader:
     """
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+        self._in_ranges = not store.abilities.local_path
+        self._get = store.get_views if isinstance(store, S3Store) else store.get
         self._pool = ThreadPoolExecutor(RANGES_AT_ONCE, thread_name_prefix="range")
         self._counting = threading.Lock()
         self._readers = 0
@@ -141,15 +145,15 @@ class RangeReader:
         """Wait for what is in flight and end the threads."""
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, key: str, start: int, end: int) -> Iterator[bytes]:
+    def read(self, key: str, start: int, end: int) -> Iterator[Chunk]:
         """The object's bytes from `start`; `end` is its size. Raises like `ObjectStore.get`."""
-        if end - start < RANGED_BYTES_MIN or self._store.abilities.local_path:
-            return self._store.get(key, offset=start)
+        if end - start < RANGED_BYTES_MIN or not self._in_ranges:
+            return self._get(key, offset=start)
         return self._ranged(key, start, end)
 
-    def _ranged(self, key: str, start: int, end: int) -> Iterator[bytes]:
+    def _ranged(self, key: str, start: int, end: int) -> Iterator[Chunk]:
         starts = iter(range(start, end, RANGE_BYTES))
-        window: deque[Future[list[bytes]]] = deque()
+        window: deque[Future[list[Chunk]]] = deque()
         with self._counting:
             self._readers += 1
         try:
@@ -167,5 +171,5 @@ class RangeReader:
             with self._counting:
                 self._readers -= 1
 
-    def _range(self, key: str, offset: int, length: int) -> list[bytes]:
-        return list(self._store.get(key, offset=offset, length=length))
+    def _range(self, key: str, offset: int, length: int) -> list[Chunk]:
+        return list(self._get(key, offset=offset, length=length))

@@ -245,7 +245,7 @@ class Part:
             offset += len(chunk)
             yield chunk
 
-    def append(self, chunk: bytes) -> None:
+    def append(self, chunk: bytes | memoryview) -> None:
         """Write bytes behind those that are there."""
         view = memoryview(chunk)
         while view:
