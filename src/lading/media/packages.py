@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -34,6 +35,8 @@ def _package(module: str, extra: str) -> Any:
 @cache
 def vips() -> Any:
     """pyvips, for the process: known loaders alone, and nothing kept of pictures seen before."""
+    # Else libvips prints what it also raises, about every file that is damaged.
+    os.environ.setdefault("VIPS_WARNING", "1")
     package = _package("pyvips", "media")
     package.block_untrusted_set(True)
     package.operation_block_set("VipsForeignLoad", True)

@@ -86,8 +86,9 @@ class Video:
         )
 
     def streams(self) -> tuple[Stream, ...]:
-        """The streams, as the container lists them."""
-        return tuple(self._stream(stream) for stream in self._container.streams)
+        """The streams, as the container lists them. Raises `MediaDamaged`."""
+        with damage(self._content.name, "read its streams"):
+            return tuple(self._stream(stream) for stream in self._container.streams)
 
     def poster(self, side: int) -> Any:
         """A libvips picture, upright, in sRGB, no side longer than `side`.
@@ -146,8 +147,10 @@ class Video:
         return None
 
     def _stream(self, stream: Any) -> Stream:
-        # A codec that FFmpeg does not know has no context.
-        codec = stream.codec_context.name if stream.codec_context else ""
+        if stream.codec_context is None:
+            # FFmpeg does not know the codec, and PyAV knows nothing of the stream but its kind.
+            return Stream(stream.type or "unknown", "")
+        codec = stream.codec_context.name
         if stream.type == "video":
             rate = stream.average_rate or stream.guessed_rate
             turn = self._turn if stream.index == self._main.index else 0
@@ -159,7 +162,7 @@ class Video:
                 rotation=turn,
                 frames_per_s=float(rate) if rate else None,
             )
-        if stream.type == "audio" and codec:
+        if stream.type == "audio":
             return Stream(
                 "audio", codec, channels=stream.channels, sample_rate_hz=stream.sample_rate
             )
@@ -193,7 +196,11 @@ def _refuse_to_open(*_: object) -> NoReturn:
 
 def _main_stream(container: Any) -> Any:
     """The first stream of moving pictures; covers of albums are none."""
-    moving = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+    moving = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not int(stream.disposition) & _ATTACHED_PICTURE
+    ]
     return moving[0] if moving else None
 
 
