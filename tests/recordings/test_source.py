@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,17 @@ from lading.ledger.items import count_outcomes
 from lading.ledger.queries import list_items
 from lading.ledger.states import BatchState, Outcome
 from lading.sources.recordings.ingesting import ingest_recording, open_local
-from lading.sources.recordings.options import BadRecordingsOptions
+from lading.sources.recordings.options import BadRecordingsOptions, parse_options
 from lading.sources.recordings.reasons import REASONS
-from lading.sources.recordings.source import build
+from lading.sources.recordings.source import RecordingsSource, build
 from lading.storage.folder import FolderStore
+from lading.storage.memory import MemoryStore
+from lading.storage.port import ObjectInfo
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.servers_s3 import S3Facts
 from lading.testing.snapshots import store_snapshot
 from lading.testing.source_suite import SourceBench, SourceSuite, tree_snapshot
-from tests.recordings.making import own_prefix
+from tests.recordings.making import make_recording, manifest_of, memory_repository, own_prefix
 from tests.recordings.upstream import RecordingsBench
 
 
@@ -294,6 +298,28 @@ def test_a_path_out_of_the_folder_refuses_the_whole_recording(
     assert installation.batch(key).state is BatchState.PREFLIGHT_FAILED
 
 
+def test_a_manifest_that_became_a_link_is_not_followed(
+    bench: RecordingsBench, installation: Installation
+) -> None:
+    key = bench.publish(1)
+    (batch_id,) = installation.scan()
+    manifest = bench.root / key / "manifest.json"
+    manifest.rename(bench.root.parent / "elsewhere.json")
+    manifest.symlink_to(bench.root.parent / "elsewhere.json")
+    assert installation.ingest.preflight(batch_id, actor=ACTOR).reason == "path_escapes_root"
+    (found,) = bench.source.discover({})
+    assert reason_code(found) == "path_escapes_root"
+
+
+def test_a_recording_written_to_after_its_scan_is_not_decided_about_yet(
+    bench: RecordingsBench, installation: Installation
+) -> None:
+    bench.publish(1)
+    (batch_id,) = installation.scan()
+    bench.source.options = replace(bench.source.options, stable_for_s=3600)
+    assert installation.ingest.preflight(batch_id, actor=ACTOR).reason == "still_written"
+
+
 def test_what_lies_at_the_place_of_another_registered_recording_is_not_touched(
     bench: RecordingsBench, installation: Installation
 ) -> None:
@@ -337,6 +363,42 @@ def test_files_of_the_same_content_are_all_taken_in(
     bench.augment(key)
     installation.take_in()
     assert outcomes_of(installation, key) == {Outcome.CREATED: 4}
+
+
+class _Counting(MemoryStore):
+    """A store that counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    def list(self, prefix: str = "", *, after: str | None = None) -> Iterator[ObjectInfo]:
+        self.asked["list"] += 1
+        return super().list(prefix, after=after)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        self.asked["head"] += 1
+        return super().head(key)
+
+
+def test_preflight_asks_the_store_once_however_many_files_there_are(
+    bench: RecordingsBench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    raw = _Counting()
+    repository = memory_repository(tmp_path / "counted", raw)
+    bench.source = RecordingsSource("lab", parse_options("lab", bench.options), lambda: repository)
+    installation = installed(sqlite_database, bench, tmp_path)
+    key = bench.publish(30)
+    (batch_id,) = installation.scan()
+    assert raw.asked == {}
+    report = installation.ingest.preflight(batch_id, actor=ACTOR)
+    assert (report.decisions, dict(raw.asked)) == ({"create": 31}, {"list": 1})
+    installation.ingest.queue([batch_id], actor=ACTOR)
+    installation.drain()
+    assert outcomes_of(installation, key) == {Outcome.CREATED: 31}
+    raw.asked.clear()
+    report = installation.ingest.preflight(batch_id, actor=ACTOR)
+    assert (report.decisions, dict(raw.asked)) == ({"unchanged": 31}, {"list": 1})
 
 
 # Importing
@@ -434,6 +496,25 @@ def test_a_recording_taken_in_by_hand_meanwhile_is_one_recording(
     assert outcomes_of(installation, key) == {Outcome.UNCHANGED: 4}
     assert store_snapshot(bench.repository.raw) == kept
     assert bench.rows() == (1, 2, 1)
+
+
+def test_two_halves_of_a_session_become_one_recording_whichever_comes_first(
+    bench: RecordingsBench, installation: Installation
+) -> None:
+    for number, (node, path) in enumerate(
+        {"node-a": "camera_0/a.mp4", "node-b": "eeg_1/b"}.items()
+    ):
+        folder = make_recording(bench.root, f"rec_half_{node}", {path: 400})
+        facts = manifest_of(folder)
+        facts |= {"recording_id": "rec_session", "recording_hash": "5e" * 32, "hostname": node}
+        (folder / "manifest.json").write_text(json.dumps(facts))
+        installation.take_in()
+        assert installation.batch(folder.name).state is BatchState.IMPORTED
+        registered = Outcome.UPDATED if number else Outcome.CREATED
+        assert outcomes_of(installation, folder.name)[registered] >= 1
+    assert bench.rows() == (1, 2, 1)
+    stored = bench.repository.manifest("rec_session", bench.repository.sizes("rec_session"))
+    assert {file.rel_path for file in stored.files} == {"camera_0/a.mp4", "eeg_1/b"}
 
 
 # Verifying

@@ -160,7 +160,7 @@ class _StartsTheRig:
         raise AssertionError("nothing is stored yet")
 
 
-def test_an_upload_stops_in_mid_file_when_the_rig_records_and_keeps_what_was_sent(
+def test_an_upload_stops_when_the_rig_records_and_goes_on_where_it_was_afterwards(
     tmp_path: Path, s3_server_of: Callable[[str], S3Facts]
 ) -> None:
     options = s3_server_of("radosgw").options(

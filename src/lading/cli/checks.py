@@ -180,7 +180,7 @@ def _source(name: str, settings: SourceSettings) -> Iterator[Finding]:
         return
     holds = "holds batches" if found is not None else "holds no batch yet"
     yield _fine(part, f"{settings.kind}, readable, {holds} (identity {identity})")
-    root = settings.options.get("root")
+    root = settings.options.get("root", settings.options.get("path"))
     if isinstance(root, str) and os.path.isdir(root):
         yield _writable_source(part, root)
 

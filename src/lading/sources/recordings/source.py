@@ -26,7 +26,7 @@ from lading.ingest.source import (
 )
 from lading.sources.recordings.activity import Rig
 from lading.sources.recordings.discover import discover, is_young
-from lading.sources.recordings.folder import RecordingFolder, look_at, read_folder
+from lading.sources.recordings.folder import RecordingFolder, look_at, read_folder, stamps
 from lading.sources.recordings.importer import Importer, not_stored
 from lading.sources.recordings.open_batch import FILE, RecordingBatch
 from lading.sources.recordings.options import RecordingsOptions, parse_options
@@ -136,8 +136,10 @@ class RecordingsSource:
             is_folder = False
         if not is_folder:
             raise BatchRefused(REASONS["folder_gone"], subject=key)
+        found = stamps(self._root, key)  # which follows no link
         folder = read_folder(path, augment=self.options.augment)
-        if is_young(folder.newest_ns, self.options):
+        newest_ns = max(folder.newest_ns, *(facts.mtime_ns for _, facts in found), 0)
+        if is_young(newest_ns, self.options):
             raise BatchRefused(REASONS["still_written"], subject=key)
         return folder
 
