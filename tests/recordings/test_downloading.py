@@ -559,6 +559,8 @@ def test_a_disk_that_is_full_or_read_only_ends_it_and_says_so(
         ends(disk / "dest", "Read-only")
         subprocess.run(["mount", "-o", "remount,rw,size=64m", disk], check=True)
         assert download(repository, [result], disk / "dest").bytes_processed == 12_000_000
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert download(repository, [result], disk / "dest").files_kept == 8
     """)
     mount = f"mount -t tmpfs -o size=8m tmpfs {disk}"
     done = subprocess.run(

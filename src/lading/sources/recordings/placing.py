@@ -132,7 +132,8 @@ class Place:
         if status.st_size == size_bytes:
             sha256 = hash_file(self._root, self._relative, meter=Unmetered(), stop=stop).sha256
             if sha256 == self._sha256:
-                self._remove_part()
+                with suppress(OSError):  # also a folder that can only be read holds the file
+                    self._remove_part()
                 return True
             found = f"sha256 {sha256}"
         if overwrite:
