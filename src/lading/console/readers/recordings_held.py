@@ -1,0 +1,65 @@
+"""Asks the catalog and the store of recordings, within a bound of time and of threads.
+
+A store that hangs so keeps a few threads of its own waiting, and no page of anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from lading.base.errors import StoreError
+from lading.console.parts import Console
+from lading.sources.recordings.jobs import recordings_source, recordings_sources
+from lading.sources.recordings.repository import Repository
+from lading.sources.recordings.source import RecordingsSource
+
+T = TypeVar("T")
+ANSWERS_WITHIN_S: Final = 20.0
+ASKED_AT_ONCE: Final = 4
+
+_asking: Final = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="recordings")
+
+
+class RecordingsSlow(StoreError):
+    """The catalog or the store of recordings did not answer in time."""
+
+    code = "recordings_store_slow"
+    http_status = 503
+    next_step = "Load the page again; if it stays so, look whether the bucket can be reached."
+
+
+def sources_of(console: Console) -> list[RecordingsSource]:
+    """The configured sources of recordings, by name."""
+    return recordings_sources(console.lading.ingest.parts)
+
+
+def source_of(console: Console, name: str | None) -> RecordingsSource:
+    """The source of this name, or the first. Raises `NotRecordings`, `UnknownSource`."""
+    found = sources_of(console)
+    if name is None and found:
+        return found[0]
+    return recordings_source(console.lading.ingest.parts, name)
+
+
+def ask(
+    source: RecordingsSource,
+    question: Callable[[Repository], T],
+    *,
+    within_s: float = ANSWERS_WITHIN_S,
+) -> T:
+    """What `question` makes of the source's repository.
+
+    Raises `RecordingsSlow`, and what opening the repository and the question raise.
+    """
+    answer = _asking.submit(lambda: question(source.repository))
+    try:
+        return answer.result(timeout=within_s)
+    except TimeoutError as error:
+        if answer.done():  # it was the question that said so
+            raise
+        answer.cancel()
+        raise RecordingsSlow(
+            f"the catalog of recordings did not answer within {within_s:g} s", subject=source.name
+        ) from error
