@@ -194,14 +194,14 @@ def test_an_upload_stops_when_the_rig_records_and_goes_on_where_it_was_afterward
 
 def test_an_import_waits_for_the_rig_however_often_without_using_up_its_attempts(
     tmp_path: Path,
-    sqlite_database: Database,
+    database: Database,
     observed: Callable[[Callable[[AnyStep], None]], None],
 ) -> None:
     bench = RecordingsBench(tmp_path, active_marker=".recording", max_concurrent_files=1)
-    installation = installed(sqlite_database, bench, tmp_path)
+    installation = installed(database, bench, tmp_path)
     key = bench.publish(8)
     installation.ingest.queue(installation.scan(), actor=ACTOR)
-    with sqlite_database.write() as conn:
+    with database.write() as conn:
         conn.execute(update(import_job).values(attempts_max=2))
     marker = bench.root / ".recording"
     claims: list[set[str]] = []
@@ -220,7 +220,7 @@ def test_an_import_waits_for_the_rig_however_often_without_using_up_its_attempts
     assert installation.batch(key).state is BatchState.IMPORTED
     # What is under way while the marker appears may be one file further.
     assert [len(stored) for stored in claims] in ([0, 1, 1, 1], [0, 2, 2, 2])
-    with sqlite_database.read() as conn:
+    with database.read() as conn:
         job = conn.execute(select(import_job.c.attempt)).one()
         waits = list_events(conn, kinds=["job_retrying"])
     assert job.attempt == 1
