@@ -29,7 +29,7 @@ from lading.sources.recordings.uploading import IsActive, OnUpload
 from lading.sources.recordings.values import IngestResult
 from lading.storage.roots import source_fault
 
-TOGETHER: Final = 200
+TOGETHER: Final = 1_000
 """How many folders the catalog is asked about at once."""
 
 T = TypeVar("T")

@@ -36,8 +36,8 @@ from lading.sources.recordings.rules import modality_rows, recording_row
 from lading.sources.recordings.values import Manifest, ManifestFile
 
 FAILURES_KEPT_MAX: Final = 1_000
-_TOGETHER_MAX: Final = 200
-_KEYS_TOGETHER_MAX: Final = 50_000
+_TOGETHER_MAX: Final = 1_000
+_KEYS_TOGETHER_MAX: Final = 200_000
 
 log = structlog.get_logger("lading.recordings")
 
