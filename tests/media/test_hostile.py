@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -222,3 +224,29 @@ def test_a_path_is_walked_without_following_links(tmp_path: Path) -> None:
     ):
         with pytest.raises(error):
             derive(FileAt(str(tmp_path / "inside"), relative))
+
+
+PROGRAM = """
+import gc, logging, random, sys
+from pathlib import Path
+from lading.media.derive import Wanted, derive_open
+good, chance = Path(sys.argv[1]).read_bytes(), random.Random(1)
+wanted = Wanted(sha256=False)
+gc.set_threshold(20)
+logging.basicConfig()
+for _ in range(200):
+    data = bytearray(good)
+    for _ in range(5):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    derive_open(bytes(data), wanted, name="a")
+print("survived")
+"""
+
+
+def test_many_damaged_pictures_neither_end_the_process_nor_fill_its_output(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(scene(120, 90).rotate(10), exif=full_exif(6)))
+    said = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "survived\n", "")

@@ -38,6 +38,9 @@ def vips() -> Any:
     # Else libvips prints what it also raises, about every file that is damaged.
     os.environ.setdefault("VIPS_WARNING", "1")
     package = _package("pyvips", "media")
+    # pyvips runs Python for each warning of libvips. Garbage that is collected there can end in
+    # a warning itself, and GLib aborts the process when one warning comes within another.
+    package._remove_log_handler()  # noqa: SLF001 - there is no public way
     package.block_untrusted_set(True)
     package.operation_block_set("VipsForeignLoad", True)
     for loader in _VIPS_LOADERS:

@@ -73,20 +73,20 @@ class _VipsPicture:
         package = vips()
         with damage(content.name, "read its header"), _faults(content):
             image = package.Image.new_from_source(content.source(), "", access="sequential")
+            fields = frozenset(image.get_fields())
+            self.orientation = image.get("orientation") if "orientation" in fields else 1
+            self.frames = image.get("n-pages") if "n-pages" in fields else 1
+            self._blocks = {
+                name: bytes(image.get(name))
+                for name in ("exif-data", "xmp-data", "iptc-data")
+                if name in fields
+            }
         self._header = image
-        fields = frozenset(image.get_fields())
-        self.orientation = image.get("orientation") if "orientation" in fields else 1
         if not 1 <= self.orientation <= 8:
             self.orientation = 1
         self.width, self.height = image.width, image.height
         if self.orientation >= 5:
             self.width, self.height = self.height, self.width
-        self.frames = image.get("n-pages") if "n-pages" in fields else 1
-        self._blocks = {
-            name: bytes(image.get(name))
-            for name in ("exif-data", "xmp-data", "iptc-data")
-            if name in fields
-        }
         require_pixels(self.width, self.height, content.limits, content.name)
 
     def statements(self) -> Statements:
