@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     SmallInteger,
+    String,
     Table,
     UniqueConstraint,
 )
@@ -91,6 +92,55 @@ asset_file = table(
     Column("deleted_at", UtcDateTime),
     UniqueConstraint("asset_id", "path_sha256"),
     Index("ix_asset_file_sha256", "sha256"),
+)
+
+photo = table(
+    "photo",  # what a picture or video says of itself, beside what its asset has
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
+    Column("captured_from", Code),  # where in the file its capture time stands
+    Column("capture_doubt", Code),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("altitude_m", Double),
+    Column("camera_make", Name),
+    Column("camera_model", Name),
+    Column("lens", Name),
+    Column("orientation", SmallInteger, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("perceptual_hash", String(16)),
+    Column("detail", LongText),  # JSON: streams, and what stands in the file and does not count
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+photo_file = table(
+    "photo_file",  # a file kept in place as a scan saw it last, so that the next can compare
+    Column("file_id", ForeignKey("asset_file.id"), primary_key=True, autoincrement=False),
+    Column("source", Name, nullable=False),
+    Column("folder_sha256", Sha256Hex, nullable=False),  # of the folder's path below the root
+    Column("path_sha256", Sha256Hex, nullable=False),  # as in asset_file
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("replaced_by", BigInteger),  # the file that took its place under the same path
+    Index("ix_photo_file_folder", "source", "folder_sha256", "path_sha256"),
+)
+
+derivation = table(
+    "derivation",  # what was derived of an asset's content, how, or why that failed
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
+    Column("name", Code, primary_key=True),
+    Column("variant", Code, primary_key=True),  # empty where there is one of a kind
+    Column("key", Code, nullable=False),  # of tool, version and settings together
+    Column("tool", Name, nullable=False),
+    Column("version", Name, nullable=False),
+    Column("settings", LongText, nullable=False),
+    Column("file_id", ForeignKey("asset_file.id")),  # what came out, where that is a file
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("error", Code),
+    Column("error_text", LongText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 
 asset_source = table(
