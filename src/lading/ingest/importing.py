@@ -25,9 +25,9 @@ from lading.ingest.import_meter import ImportMeter, ItemMeter
 from lading.ingest.item_writing import FutureFetch, ItemWriter, TogetherWriter
 from lading.ingest.lookahead import fetch_ahead
 from lading.ingest.parts import ALL_OR_NOTHING, IngestParts
+from lading.ingest.preflight import ref_of
 from lading.ingest.rules import INTERNAL_FAULT, PREFLIGHT_STALE, state_after_import
 from lading.ingest.source import (
-    BatchRef,
     BatchRefused,
     FetchContext,
     FetchesSideBySide,
@@ -108,7 +108,7 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
 def _open(parts: IngestParts, batch: Batch) -> AbstractContextManager[OpenBatch]:
     """The batch as its manifest has it now, or as it was planned where the upstream moves on."""
     source = parts.source(batch.source)
-    ref = BatchRef(batch.id, batch.batch_key, batch.revision)
+    ref = ref_of(batch)
     if not isinstance(source, ReopensPlanned):
         return source.open_batch(ref)
     planned = PlannedBatch(
@@ -301,10 +301,15 @@ class _Run:
         )
         return self.opened.fetch(item, record.decision, context), meter
 
-    def mark(self, conn: Connection, outcomes: dict[int, Outcome]) -> None:
+    def mark(
+        self,
+        conn: Connection,
+        outcomes: dict[int, Outcome],
+        contents: dict[int, str] | None = None,
+    ) -> None:
         """Write what became of items, by the row id of their records."""
         claim = self.context.claim
-        mark_outcomes(conn, outcomes, job_id=claim.job_id, lease=claim.lease)
+        mark_outcomes(conn, outcomes, job_id=claim.job_id, lease=claim.lease, contents=contents)
 
     def fail(self, item: Item, record: RecordedItem, error: Exception) -> None:
         """Record the failure of one item; the others go on (A20)."""

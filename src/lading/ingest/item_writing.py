@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,14 @@ from lading.base.steps import Step, reach
 from lading.base.stopping import Interrupted
 from lading.ingest.import_meter import ItemMeter
 from lading.ingest.rules import INTERNAL_FAULT
-from lading.ingest.source import Item, ManySmallItems, OpenBatch, SourceBusy, SourceMissing
+from lading.ingest.source import (
+    Item,
+    ManySmallItems,
+    NamesContent,
+    OpenBatch,
+    SourceBusy,
+    SourceMissing,
+)
 from lading.jobs.errors import LeaseLost
 from lading.ledger.items import RecordedItem
 from lading.ledger.states import Decision, Outcome
@@ -61,8 +68,13 @@ class Run(Protocol):
         """Run `work` in a guarded transaction, again from its start when it met a deadlock."""
         ...
 
-    def mark(self, conn: Connection, outcomes: dict[int, Outcome]) -> None:
-        """Write what became of items, by the row id of their records."""
+    def mark(
+        self,
+        conn: Connection,
+        outcomes: dict[int, Outcome],
+        contents: dict[int, str] | None = None,
+    ) -> None:
+        """Write what became of items, and what content they are, by the row id of their records."""
         ...
 
     def fail(self, item: Item, record: RecordedItem, error: Exception) -> None:
@@ -112,7 +124,8 @@ class ItemWriter:
             reach(Step.ITEM_GUARDED)
             outcomes = many.write_many(conn, [(one.item, one.value) for one in held])
             ids = (one.record.id for one in held)
-            self._run.mark(conn, dict(zip(ids, outcomes, strict=True)))
+            contents = _contents(self._run.opened, ((one.record, one.value) for one in held))
+            self._run.mark(conn, dict(zip(ids, outcomes, strict=True)), contents)
             reach(Step.ITEM_WRITTEN)
 
         try:
@@ -130,7 +143,11 @@ class ItemWriter:
         def write(conn: Connection) -> None:
             reach(Step.ITEM_GUARDED)
             outcome = self._run.opened.write(conn, one.item, one.value)
-            self._run.mark(conn, {one.record.id: outcome})
+            self._run.mark(
+                conn,
+                {one.record.id: outcome},
+                _contents(self._run.opened, [(one.record, one.value)]),
+            )
             reach(Step.ITEM_WRITTEN)
 
         try:
@@ -184,7 +201,8 @@ class TogetherWriter:
                 for (item, record, _), outcome in zip(some, outcomes, strict=True):
                     _require_planned(item, record, outcome)
                 ids = (record.id for _, record, _ in some)
-                self._run.mark(conn, dict(zip(ids, outcomes, strict=True)))
+                contents = _contents(self._run.opened, ((record, v) for _, record, v in some))
+                self._run.mark(conn, dict(zip(ids, outcomes, strict=True)), contents)
                 reach(Step.ITEM_WRITTEN)
 
         try:
@@ -216,6 +234,14 @@ def require_many_small(opened: OpenBatch) -> ManySmallItems:
     if not isinstance(opened, ManySmallItems):
         raise NotRehearsable("this kind of source has no dry run and no safe run of an import")
     return opened
+
+
+def _contents(opened: OpenBatch, fetched: Iterable[tuple[RecordedItem, object]]) -> dict[int, str]:
+    """The content hashes, by row id, of those items of which they are known only now."""
+    if not isinstance(opened, NamesContent):
+        return {}
+    named = ((record.id, opened.content_hash_of(value)) for record, value in fetched)
+    return {row: digest for row, digest in named if digest is not None}
 
 
 def _require_planned(item: Item, record: RecordedItem, outcome: Outcome) -> None:

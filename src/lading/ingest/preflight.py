@@ -20,13 +20,14 @@ from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IngestParts
-from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, state_after_preflight
+from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, GONE, state_after_preflight
 from lading.ingest.source import (
     BatchRef,
     BatchRefused,
     Decided,
     DescribedBatch,
     Item,
+    NoticesVanished,
     OpenBatch,
 )
 from lading.ingest.source_faults import source_faults
@@ -124,7 +125,7 @@ def preflight(
     try:
         with (
             source_faults(batch.source),
-            source.open_batch(BatchRef(batch.id, batch.batch_key, batch.revision)) as opened,
+            source.open_batch(ref_of(batch)) as opened,
         ):
             tally = _Tally()
             for planned in _decided_chunks(parts, batch, opened, tally, check_bytes=check_bytes):
@@ -146,6 +147,12 @@ def preflight(
         raise
 
 
+def ref_of(batch: Batch) -> BatchRef:
+    """The batch as its source is asked to open it."""
+    gone = batch.fingerprint == GONE
+    return BatchRef(batch.id, batch.batch_key, batch.revision, gone=gone)
+
+
 def _begin(conn: Connection, batch_id: int) -> tuple[Batch, Batch]:
     """The batch as it was, and as it is in preflight."""
     batch = get_batch(conn, batch_id, lock=True)
@@ -164,7 +171,7 @@ def _decided_chunks(
 ) -> Iterator[list[PlannedItem]]:
     """Decided items, some at a time; all of one chunk are of one kind."""
     seq = itertools.count()
-    for _kind, items in itertools.groupby(opened.items(), key=lambda item: item.kind):
+    for _kind, items in itertools.groupby(_all_items(parts, opened), key=lambda item: item.kind):
         while chunk := list(itertools.islice(items, CHUNK_ITEMS)):
             with parts.db.read() as conn:
                 decisions = opened.decide(conn, chunk, check_bytes=check_bytes)
@@ -176,6 +183,15 @@ def _decided_chunks(
                 for item, decided in zip(chunk, final, strict=True)
                 if decided.recorded
             ]
+
+
+def _all_items(parts: IngestParts, opened: OpenBatch) -> Iterator[Item]:
+    """What is there, and then what the library has of the batch and is there no more."""
+    yield from opened.items()
+    if isinstance(opened, NoticesVanished):
+        with parts.db.read() as conn:
+            vanished = list(opened.vanished(conn))
+        yield from vanished
 
 
 def _listed_twice(

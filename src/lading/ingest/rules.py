@@ -50,6 +50,9 @@ ENGINE_REASONS: Final = reason_table(
 )
 """Reasons the engine itself gives, for every kind of source."""
 
+GONE: Final = "gone"
+"""The fingerprint of a batch that vanished after it was imported (G1)."""
+
 _CHECK_MOUNT: Final = (
     "Check that the right disk is mounted, then scan again; if the change is real, scan with"
     " --accept-root."
@@ -81,9 +84,9 @@ class GuardLimits:
 class ScanFacts:
     """What a scan saw, before anything is written."""
 
-    known: int  # recorded batches of the source
+    known: int  # recorded batches of the source, but those known to be gone
     known_seen: int  # of those, how many are still there
-    retired: int  # unfinished ones that would be marked as withdrawn
+    retired: int  # those that would be marked as withdrawn, or of which nothing shall stay
     identity_before: str | None  # of the root at the last accepted scan
     identity_now: str
 
@@ -125,6 +128,12 @@ def state_after_change(state: BatchState) -> BatchState | None:
     if state in {BatchState.PREFLIGHT_PASSED, BatchState.PREFLIGHT_STALE}:
         return BatchState.PREFLIGHT_STALE
     return BatchState.PENDING
+
+
+def shall_be_retired(state: BatchState, *, was_queued: bool) -> bool:
+    """Whether a batch that is gone is decided about again, where nothing of it is to stay."""
+    settled = ACTIVE_BATCH_STATES | {BatchState.SUPERSEDED}
+    return was_queued and state not in settled
 
 
 def may_be_withdrawn(state: BatchState) -> bool:

@@ -19,13 +19,15 @@ from lading.base.errors import SourceError
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
     ENGINE_REASONS,
+    GONE,
     WITHDRAWN,
     ScanFacts,
     judge_scan,
     may_be_withdrawn,
+    shall_be_retired,
     state_after_change,
 )
-from lading.ingest.source import Discovered, SourceMissing
+from lading.ingest.source import Discovered, RetiresVanished, SourceMissing
 from lading.ingest.source_faults import source_faults
 from lading.ledger import chain
 from lading.ledger.batches import (
@@ -133,10 +135,13 @@ def scan(
         refused_scan = Entry(refusal, actor, source=source_name, job_id=job_id)
         _record_refusal(parts, refused_scan, dry_run=dry_run)
         raise
+    settled = {key for key in vanished if known[key].fingerprint == GONE}
+    vanished -= settled
+    gone = _gone(known, vanished) if isinstance(source, RetiresVanished) else set()
     facts = ScanFacts(
-        known=len(known),
-        known_seen=len(known) - len(vanished),
-        retired=sum(may_be_withdrawn(known[key].state) for key in vanished),
+        known=len(known) - len(settled),
+        known_seen=len(known) - len(settled) - len(vanished),
+        retired=sum(key in gone or may_be_withdrawn(known[key].state) for key in vanished),
         identity_before=before.payload.get("root_identity") if before else None,
         identity_now=identity,
     )
@@ -157,6 +162,8 @@ def scan(
             expected=f"{facts.known} known batches, at most {refused.threshold} of them gone",
             found=f"{facts.known_seen} of them",
         )
+    seen.changed += [(Discovered(key, GONE), known[key]) for key in sorted(gone)]
+    vanished -= gone
     if not dry_run:
         _write(parts, report, seen, known, vanished, actor=actor)
         _finish(parts, report, seen, identity, actor=actor, job_id=job_id)
@@ -206,6 +213,15 @@ def _walk(
     if on_found:
         on_found(report.found)
     return report, seen, vanished
+
+
+def _gone(known: Mapping[str, KnownBatch], vanished: set[str]) -> set[str]:
+    """Those of the vanished of which something may be in the library that shall not stay."""
+    return {
+        key
+        for key in vanished
+        if shall_be_retired(known[key].state, was_queued=known[key].was_queued)
+    }
 
 
 def _record_refusal(parts: IngestParts, refused: Entry, *, dry_run: bool) -> None:

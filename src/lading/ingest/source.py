@@ -142,11 +142,15 @@ class FetchContext:
 
 @dataclass(frozen=True, slots=True)
 class BatchRef:
-    """The recorded batch a source is asked to open."""
+    """The recorded batch a source is asked to open.
+
+    `gone`: a scan did not find it and was believed; only for a source that `RetiresVanished`.
+    """
 
     id: int
     key: str
     revision: int
+    gone: bool = False
 
 
 class OpenBatch(Protocol):
@@ -224,6 +228,27 @@ class DescribedBatch(Protocol):
     """Plain JSON values."""
 
 
+@runtime_checkable
+class NoticesVanished(Protocol):
+    """What an open batch may have besides, when what it once brought can be taken away again."""
+
+    def vanished(self, conn: Connection) -> Iterator[Item]:
+        """Items for what the library has of this batch and the upstream has no more.
+
+        Asked for by a preflight, after `items`. Raises `BatchRefused` when it is not plausible.
+        """
+        ...
+
+
+@runtime_checkable
+class NamesContent(Protocol):
+    """What an open batch may have besides, when content is known only once it was read."""
+
+    def content_hash_of(self, fetched: object) -> str | None:
+        """The content hash of the asset that an item turned out to be; None for no asset."""
+        ...
+
+
 class Source(Protocol):
     """One configured source. Everything it does to its upstream is reading."""
 
@@ -286,6 +311,16 @@ class KeptFile:
     location: str
     size_bytes: int
     sha256: str | None = None
+
+
+@runtime_checkable
+class RetiresVanished(Protocol):
+    """A source of whose imported batches nothing is to stay when they vanish.
+
+    Behind the missing-mount guard, such a batch is decided about again, with `BatchRef.gone`.
+    """
+
+    retires_vanished: bool
 
 
 @runtime_checkable

@@ -103,13 +103,17 @@ class FoundBatch:
 
 @dataclass(frozen=True, slots=True)
 class KnownBatch:
-    """What a scan compares with: a few columns of every batch of one source."""
+    """What a scan compares with: a few columns of every batch of one source.
+
+    `was_queued`: workers were given it at least once, so something of it may be in the library.
+    """
 
     id: int
     state: BatchState
     fingerprint: str
     manifest_sha256: str | None
     reason: str | None
+    was_queued: bool = False
 
 
 def as_json(detail: Mapping[str, Any]) -> str | None:
@@ -128,11 +132,17 @@ def known_batches(conn: Connection, source: str) -> dict[str, KnownBatch]:
             columns.fingerprint,
             columns.manifest_sha256,
             columns.reason,
+            columns.queued_revision,
         ).where(columns.source == source)
     )
     return {
         row.batch_key: KnownBatch(
-            row.id, BatchState(row.state), row.fingerprint, row.manifest_sha256, row.reason
+            row.id,
+            BatchState(row.state),
+            row.fingerprint,
+            row.manifest_sha256,
+            row.reason,
+            row.queued_revision is not None,
         )
         for row in rows
     }

@@ -36,6 +36,11 @@ _MARK_OUTCOME = (
         updated_at=now(),
     )
 )
+_NAME_CONTENT = (
+    update(ingest_batch_item)
+    .where(_item.id == bindparam("row"), _item.outcome == Outcome.PENDING.value)
+    .values(content_hash=bindparam("content"))
+)
 
 
 class AccountingMismatch(InternalError):
@@ -186,9 +191,21 @@ def planned_items(db: Database, batch_id: int, revision: int) -> Iterator[Planne
 
 
 def mark_outcomes(
-    conn: Connection, outcomes: Mapping[int, Outcome], *, job_id: int, lease: int
+    conn: Connection,
+    outcomes: Mapping[int, Outcome],
+    *,
+    job_id: int,
+    lease: int,
+    contents: Mapping[int, str] | None = None,
 ) -> None:
-    """Write what became of items, by row id; only items still pending are touched."""
+    """Write what became of items, by row id; only items still pending are touched.
+
+    `contents` are the content hashes of those of which they were not known before.
+    """
+    if contents:
+        conn.execute(
+            _NAME_CONTENT, [{"row": row, "content": digest} for row, digest in contents.items()]
+        )
     changed = conn.execute(
         _MARK_OUTCOME,
         [
