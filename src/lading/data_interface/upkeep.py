@@ -48,14 +48,16 @@ class Upkeep(Access):
         participants: Mapping[str, str] | None = None,
         dry_run: bool = False,
         max_concurrent_files: int = 4,
+        overwrite: bool = False,
         collapse_modalities: bool = True,
         on_conflict: Policies = Policy.ERROR,
     ) -> Iterator[BacklogEntry]:
         """Take in all recordings at or below some folders, each as `ingest` would (E5).
 
         What is registered already costs no request to the store. `participants` are by folder name;
-        with `augment`, manifests without hashes are completed in their folders. Nothing follows an
-        entry that says `paused`. `BacklogSummary.of(entries)` counts them.
+        with `augment`, manifests without hashes are completed in their folders; `overwrite` sends
+        everything again and replaces rows that differ. Nothing follows an entry that says `paused`.
+        `BacklogSummary.of(entries)` counts them.
         """
         if not dry_run:
             self._require(ASSETS_RW, RAW_RW)
@@ -69,6 +71,7 @@ class Upkeep(Access):
             participants=participants,
             dry_run=dry_run,
             max_concurrent_files=max_concurrent_files,
+            overwrite=overwrite,
             collapse_modalities=collapse_modalities,
             on_conflict=on_conflict,
         )
