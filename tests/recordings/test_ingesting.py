@@ -466,7 +466,10 @@ def test_what_is_stored_is_registered_without_moving_a_byte(
     assert result.recording.participant_ids == ("Aria Lin",)
     (found,) = query(repository.catalog)
     assert sum(len(row.keys) for row in found.modalities.values()) == len(FILES)
-    assert register_stored(repository, REC_ID, participant="Aria Lin") == result
+    assert repository.participant(REC_ID) is None
+    again = register_stored(repository, REC_ID, participant="Aria Lin", keep_participant=True)
+    assert again == result
+    assert repository.participant(REC_ID) == "Aria Lin"
 
 
 @pytest.mark.parametrize("spoil", ["gone", "short"])
@@ -508,6 +511,9 @@ def test_hashes_in_the_metadata_of_objects_complete_a_stored_manifest(
     assert found.recording_hash == whole["recording_hash"]
     assert found.body["rig"] == "green-mantis"
     assert augment_stored(plain, REC_ID) == found
+    plain.raw.put(plain.key(REC_ID, "mic_1"), iter([]))  # where a folder begins, to some programs
+    plain.raw.delete(plain.key(REC_ID, "manifest.json"))
+    assert augment_stored(plain, REC_ID).recording_hash == found.recording_hash
     plain.raw.put(plain.key(REC_ID, "mic_1/more.wav"), iter([b"no hash"]))
     plain.raw.delete(plain.key(REC_ID, "manifest.json"))
     with pytest.raises(Sha256Unknown, match=r"more\.wav"):

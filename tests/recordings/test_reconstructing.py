@@ -15,6 +15,7 @@ from lading.sources.recordings.errors import (
     ManifestInvalid,
     RecordingIdRefused,
     StoredFilesMissing,
+    StoredNameRefused,
     StoredRecordingMissing,
 )
 from lading.sources.recordings.failures import Failure
@@ -23,7 +24,6 @@ from lading.sources.recordings.reconstructing import (
     Reconstructed,
     ReconstructionOutcome,
     ReconstructProgress,
-    StoredNameRefused,
     reconstruct,
     reconstruct_all,
 )

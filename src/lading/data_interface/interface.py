@@ -102,8 +102,10 @@ class DataInterface(Upkeep):
         """Register a recording whose files are stored already (D10, E3); no bytes are moved.
 
         Its `manifest.json` is read, or the manifests of its nodes merged, and every file listed
-        has to be there. Raises `LocalProfile` (a ValueError), `WritesNotEnabled`,
-        `ManifestMissing`, `ManifestIncomplete`, `StoredFilesMissing`, `CatalogConflict`.
+        has to be there. With the role `raw_rw`, a `participant` is stored beside the files where
+        no name was, so that a catalog that is rebuilt knows it too. Raises `LocalProfile` (a
+        ValueError), `WritesNotEnabled`, `ManifestMissing`, `ManifestIncomplete`,
+        `StoredFilesMissing`, `CatalogConflict`.
         """
         self._require_bucket()
         self._require(ASSETS_RW)
@@ -113,6 +115,7 @@ class DataInterface(Upkeep):
             participant=participant,
             collapse_modalities=collapse_modalities,
             on_conflict=on_conflict,
+            keep_participant=RAW_RW in self._roles,
         )
 
     def ingest_unaugmented_from_r2(
@@ -126,7 +129,9 @@ class DataInterface(Upkeep):
         self._require_bucket()
         self._require(ASSETS_RW, RAW_RW)
         augment_stored(self.repository, rec_id)
-        return register_stored(self.repository, rec_id, participant=participant)
+        return register_stored(
+            self.repository, rec_id, participant=participant, keep_participant=True
+        )
 
     def query(
         self,

@@ -102,6 +102,16 @@ class Sha256Unknown(StoreError):
     next_step = "Reconstruct the recording's manifest, which reads and hashes every file."
 
 
+class StoredNameRefused(SourceError):
+    """An object of a recording has a name that no file of a recording is stored under."""
+
+    code = "recording_object_name_refused"
+    next_step = (
+        "Rename the object: characters that are not printable ASCII are percent-encoded UTF-8, and"
+        " a percent sign is %25."
+    )
+
+
 class UploadInterrupted(RuntimeError):
     """A read was not begun because `is_active()` turned true (D4).
 

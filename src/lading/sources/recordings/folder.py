@@ -132,7 +132,7 @@ def _look_at(root: SafeRoot, file: RecordedFile) -> Looked:
 def stamps(root: SafeRoot, key: str) -> list[tuple[str, FileFacts]]:
     """The files of a recording's folder that say what it is, with what the system says of them.
 
-    Empty for a folder that has no manifest. Raises what `SafeRoot` raises for what is no plain file.
+    Empty for a folder that has no manifest. Raises what `SafeRoot` does for what is no plain file.
     """
     found = _stamp(root, key, MANIFEST)
     if not found:

@@ -26,7 +26,6 @@ from lading.sources.recordings.layout import (
     NODE_MANIFESTS,
     PARTICIPANT,
     check_id,
-    is_data,
     location_of,
     path_of,
 )
@@ -45,6 +44,7 @@ from lading.sources.recordings.manifest import (
 from lading.sources.recordings.registering import Proposal, propose, register, require_stored
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import covers, kept_beside, recording_hash_of
+from lading.sources.recordings.stored_names import recorded_names
 from lading.sources.recordings.uploading import (
     FileUploader,
     IsActive,
@@ -149,11 +149,14 @@ def register_stored(
     participant: str | None = None,
     collapse_modalities: bool = True,
     on_conflict: Policies = Policy.ERROR,
+    keep_participant: bool = False,
 ) -> IngestResult:
     """Register a recording whose files are stored already (path B, D10, E3).
 
-    Without a `participant`, the stored `participant.txt` says who it is. Raises `ManifestMissing`,
-    `ManifestIncomplete`, `StoredFilesMissing`, `StoredRecordingMissing`, `CatalogConflict`.
+    Without a `participant`, the stored `participant.txt` says who it is; with `keep_participant`,
+    a name that was given is stored where there was none, for a rebuild to find (E10). Raises
+    `ManifestMissing`, `ManifestIncomplete`, `StoredFilesMissing`, `StoredRecordingMissing`,
+    `CatalogConflict`.
     """
     proposal = propose_stored(
         repository,
@@ -162,6 +165,8 @@ def register_stored(
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
+    if keep_participant and participant and repository.participant(recording_id) is None:
+        repository.write(recording_id, PARTICIPANT, f"{participant}\n".encode())
     return _result(Uploads(), register(repository, proposal))
 
 
@@ -199,8 +204,8 @@ def augment_stored(repository: Repository, recording_id: str) -> Manifest:
     held = repository.manifests(recording_id, sizes)
     if MANIFEST in held and held[MANIFEST].complete:
         return held[MANIFEST]
-    names = sorted(name for name in sizes if is_data(path_of(name)))
     files = []
+    names = recorded_names(sizes, recording_id)
     for name, metadata in repository.metadata(recording_id, names):
         sha256 = metadata.get("sha256", "").lower()
         if not sha256:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import structlog
 
-from lading.base.errors import LadingError, SourceError
+from lading.base.errors import LadingError
 from lading.base.stopping import StopReason, StopSignal
 from lading.base.version import __version__
 from lading.catalog.values import UNKNOWN_PARTICIPANT
@@ -37,6 +37,7 @@ from lading.sources.recordings.manifest import MANIFEST_BYTES_MAX, parse_manifes
 from lading.sources.recordings.registering import require_stored
 from lading.sources.recordings.repository import Repository, united
 from lading.sources.recordings.rules import recording_hash_of
+from lading.sources.recordings.stored_names import folder_markers, recorded_names
 from lading.sources.recordings.values import Manifest, ManifestFile
 from lading.storage.bucket import ObjectChanged
 from lading.storage.port import ObjectInfo
@@ -49,16 +50,6 @@ _DAMAGE_NAMED_MAX: Final = 100
 log = structlog.get_logger("lading.recordings")
 
 OnRead = Callable[["ReconstructProgress"], None]
-
-
-class StoredNameRefused(SourceError):
-    """An object of a recording has a name that no file of a recording is stored under."""
-
-    code = "recording_object_name_refused"
-    next_step = (
-        "Rename the object: characters that are not printable ASCII are percent-encoded UTF-8, and"
-        " a percent sign is %25."
-    )
 
 
 class ReconstructionOutcome(StrEnum):
@@ -139,7 +130,7 @@ def reconstruct(
         return found.unchanged()
     if not force:
         require_stored(repository, recording_id, found.listed, found.sizes)
-    names = found.data_names()
+    names = recorded_names(found.sizes, recording_id)
     if not names:
         raise ManifestInvalid(
             "There is nothing recorded here",
@@ -248,7 +239,7 @@ class _Found:
     def unchanged(self) -> Reconstructed:
         """What is said of a recording that is valid."""
         listed = {object_name(file.rel_path) for file in self.listed}
-        stored = {name for name in self.sizes if is_data(name)} - self._markers()
+        stored = {name for name in self.sizes if is_data(name)} - folder_markers(self.sizes)
         return Reconstructed(
             self.recording_id,
             ReconstructionOutcome.VALID,
@@ -257,22 +248,6 @@ class _Found:
             sum(self.sizes[name] for name in listed),
             unlisted=len(stored - listed),
         )
-
-    def data_names(self) -> list[str]:
-        """The objects that are of what was recorded, in order. Raises `StoredNameRefused`."""
-        markers = self._markers()
-        return [
-            name
-            for name in sorted(self.sizes)
-            if name not in markers and is_data(_path(self.recording_id, name))
-        ]
-
-    def _markers(self) -> set[str]:
-        """Empty objects that some programs put where a folder begins; they are no files."""
-        folders = {
-            name[:end] for name in self.sizes for end, sign in enumerate(name) if sign == "/"
-        }
-        return {name for name in folders if self.sizes.get(name) == 0}
 
 
 @dataclass(slots=True)
@@ -428,15 +403,3 @@ def _named_by(stub: Manifest) -> str | None:
     value = stub.body.get(_PARTICIPANT_FIELD)
     name = " ".join(value.split()) if isinstance(value, str) else ""
     return name if name and name != UNKNOWN_PARTICIPANT else None
-
-
-def _path(recording_id: str, name: str) -> str:
-    try:
-        path = path_of(name)
-        if object_name(path) == name:
-            return path
-    except (UnicodeDecodeError, LadingError):
-        pass
-    raise StoredNameRefused(
-        "No file of a recording is stored under such a name", subject=f"{recording_id}/{name}"
-    )
