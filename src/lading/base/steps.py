@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 
 class Step(StrEnum):
@@ -45,7 +46,7 @@ class RecordingStep(StrEnum):
 
 AnyStep = Step | RecordingStep
 
-_observer: Callable[[AnyStep], None] | None = None
+_observer: Callable[[Any], None] | None = None  # which compares, whatever kind of step comes
 
 
 def reach(step: AnyStep) -> None:
@@ -54,7 +55,7 @@ def reach(step: AnyStep) -> None:
         _observer(step)
 
 
-def observe(observer: Callable[[AnyStep], None] | None) -> None:
+def observe(observer: Callable[[Any], None] | None) -> None:
     """Install the one observer, or remove it with None. For `lading.testing` alone."""
     global _observer  # noqa: PLW0603 - one hook for the whole process is the point
     _observer = observer
