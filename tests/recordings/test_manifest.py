@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading.base.errors import LadingError
+from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.sources.recordings.errors import ManifestIncomplete, ManifestInvalid
 from lading.sources.recordings.layout import begun_at, is_data, object_name, path_of
 from lading.sources.recordings.local import augment_manifest, data_files
@@ -147,6 +148,17 @@ def test_augmenting_makes_a_manifest_where_there_is_none(tmp_path: Path) -> None
     manifest = augment_manifest(folder / "manifest.json")
     assert manifest.recording_id == REC_ID
     assert manifest.complete
+
+
+def test_augmenting_that_is_stopped_leaves_the_manifest_as_it_was(tmp_path: Path) -> None:
+    folder = make_recording(tmp_path, augmented=False)
+    before = (folder / "manifest.json").read_bytes()
+    stop = StopSignal()
+    stop.request(StopReason.OPERATOR)
+    with pytest.raises(Interrupted):
+        augment_manifest(folder / "manifest.json", stop=stop)
+    assert (folder / "manifest.json").read_bytes() == before
+    assert len(list(folder.glob("*.json"))) == len(list(folder.glob("*manifest*"))) == 1
 
 
 def test_augmenting_what_is_no_recording_leaves_it_as_it_was(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lading.base.errors import RequestError
-from lading.base.stopping import StopSignal
+from lading.base.stopping import StopReason, StopSignal
+from lading.sources.recordings.ending import Ending
 from lading.sources.recordings.errors import ManifestInvalid, ManifestMissing
 from lading.sources.recordings.layout import (
     MANIFEST,
@@ -126,13 +127,14 @@ def augment_manifest(
     *,
     force: bool = False,
     progress: Callable[[str], None] | None = None,
+    stop: StopSignal | None = None,
 ) -> Manifest:
     """Add `recording_hash` and `files` to a manifest, by hashing what lies beside it (D6).
 
     Reads every file once. A manifest that has both is left as it is, unless `force`. Where there
     is no manifest, one is made, named after the folder. All other fields are kept. `progress`
-    hears each file's path when it is hashed. Raises what reading files raises, and
-    `ManifestInvalid`; the manifest is then as it was.
+    hears each file's path when it is hashed. Raises what reading files raises,
+    `ManifestInvalid`, and `Interrupted` by `stop`; the manifest is then as it was.
     """
     path = Path(manifest_path)
     folder = path.parent if source_dir is None else Path(source_dir)
@@ -144,7 +146,7 @@ def augment_manifest(
         body = dict(held.body)
     except FileNotFoundError:
         body = {"recording_id": check_id(folder.absolute().name)}
-    files = _hashed(folder, progress)
+    files = _hashed(folder, progress, Ending(stop))
     if not files:
         raise ManifestInvalid(
             "There is nothing recorded in this folder",
@@ -181,23 +183,28 @@ def _mode_for_new_files(path: Path) -> int:
         return 0o644
 
 
-def _hashed(folder: Path, progress: Callable[[str], None] | None) -> list[ManifestFile]:
+def _hashed(
+    folder: Path, progress: Callable[[str], None] | None, stop: StopSignal
+) -> list[ManifestFile]:
     with (
         SafeRoot(folder) as root,
         ThreadPoolExecutor(_HASHES_AT_ONCE, thread_name_prefix="augment") as pool,
     ):
         meter: TransferMeter = Unmetered()
-        stop = StopSignal()
 
         def hashed(path: str) -> ManifestFile:
             found = hash_file(root, path, meter=meter, stop=stop)
             return ManifestFile(path, found.sha256, found.size_bytes)
 
         files = []
-        for file in pool.map(hashed, data_files(root)):
-            files.append(file)
-            if progress is not None:
-                progress(file.rel_path)
+        try:
+            for file in pool.map(hashed, data_files(root)):
+                files.append(file)
+                if progress is not None:
+                    progress(file.rel_path)
+        except BaseException:
+            stop.request(StopReason.OPERATOR)  # the threads shall not read on for nobody
+            raise
         return files
 
 
