@@ -337,6 +337,9 @@ def test_a_table_is_restored_only_from_the_version_that_was_looked_at(kept: Prog
 def test_a_profile_that_is_not_there_or_keeps_nothing_says_what_to_do(
     bare: Program, rig: Path
 ) -> None:
+    rehearsed = bare.json("recordings", "ingest", f"rig/{REC_ID}", "--dry-run")
+    assert rehearsed["outcomes"] == {"wanted": 1}
+    assert not store(bare).exists()
     empty = bare.run("recordings", "list", "--json", status=2).error
     assert empty["code"] == "recordings_profile_empty"
     assert "lading recordings ingest" in empty["next_step"]

@@ -10,6 +10,7 @@ import click
 
 from lading.base.errors import LadingError
 from lading.base.progress import Progress
+from lading.base.stopping import StopSignal
 from lading.base.units import format_count
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
@@ -54,7 +55,6 @@ def augment_command(
 
         def heard(path: str) -> None:
             nonlocal files
-            stop.check()
             files += 1
             if shown is not None:
                 shown(Progress(items_done=files, current=path))
@@ -65,7 +65,8 @@ def augment_command(
                 failures.append(Failure(str(found.folder), found.error))
                 continue
             try:
-                done.append((found, *_augmented(found, heard, force=force, dry_run=dry_run)))
+                become = _augmented(found, heard, stop, force=force, dry_run=dry_run)
+                done.append((found, *become))
             except LadingError as error:
                 failures.append(Failure(str(found), error))
             except OSError as error:
@@ -154,7 +155,7 @@ def reconstruct_command(
 
 
 def _augmented(
-    folder: Path, heard: Callable[[str], None], *, force: bool, dry_run: bool
+    folder: Path, heard: Callable[[str], None], stop: StopSignal, *, force: bool, dry_run: bool
 ) -> tuple[str, str | None]:
     """What became of one manifest, and the recording's hash."""
     try:
@@ -165,9 +166,8 @@ def _augmented(
         return COMPLETE, held.recording_hash
     if dry_run:
         return WANTED, None
-    return AUGMENTED, augment_manifest(
-        folder / MANIFEST, progress=heard, force=force
-    ).recording_hash
+    made = augment_manifest(folder / MANIFEST, progress=heard, force=force, stop=stop)
+    return AUGMENTED, made.recording_hash
 
 
 def _ask(session: Session, what: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,8 @@ from lading.cli import output
 from lading.cli.failures import INTERRUPTED
 from lading.data_interface import DataInterface
 from lading.jobs.signals import install_signal_handlers
-from lading.sources.recordings.profiles import ASSETS_RW, RAW_RW
+from lading.sources.recordings.profiles import ASSETS_RW, RAW_RW, Place
+from lading.sources.recordings.repository import Repository
 
 WRITES_CATALOG: Final = (ASSETS_RW,)
 WRITES_RAW: Final = (RAW_RW,)
@@ -63,6 +65,22 @@ def open_data(roles: tuple[str, ...] = (), *, dry_run: bool = False) -> DataInte
             "This profile keeps nothing yet", subject=data.profile.name, found=f"no {folder}"
         )
     return data
+
+
+@contextmanager
+def repository_to_fill(*, dry_run: bool) -> Iterator[Repository]:
+    """Where recordings go to; made when it is a folder that is not there.
+
+    A dry run makes nothing there: it is then held against an empty repository of its own.
+    """
+    data = chosen_data()
+    folder = data.profile.raw.folder
+    if not dry_run or folder is None or folder.is_dir():
+        yield open_data(WRITES_BOTH, dry_run=dry_run).repository
+        return
+    with tempfile.TemporaryDirectory(prefix="lading-") as empty:
+        assets, raw = Place(folder=Path(empty, "assets")), Place(folder=Path(empty, "raw"))
+        yield replace(data.profile, assets=assets, raw=raw).open(WRITES_BOTH)
 
 
 def chosen_data() -> DataInterface:

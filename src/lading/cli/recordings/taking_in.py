@@ -18,8 +18,7 @@ from lading.cli.failures import INTERRUPTED, NEEDS_A_PERSON
 from lading.cli.recordings.opening import (
     DRY_RUN,
     FILES_AT_ONCE,
-    WRITES_BOTH,
-    open_data,
+    repository_to_fill,
     stopping,
 )
 from lading.cli.recordings.telling import tell_failures
@@ -85,13 +84,16 @@ def ingest_command(
     own: failures are told at the end. Run again, it goes on where it was cut off. Ends with status
     1 when a recording failed or the marker paused it, and with 130 after Ctrl-C, which pauses too.
     """
-    data = open_data(WRITES_BOTH, dry_run=dry_run)
     label = "Looking at recordings" if dry_run else "Taking recordings in"
-    with stopping() as stop, progress.shown(label, quiet=session.as_json) as shown:
+    with (
+        repository_to_fill(dry_run=dry_run) as repository,
+        stopping() as stop,
+        progress.shown(label, quiet=session.as_json) as shown,
+    ):
         meter = _Meter(shown)
         entries = meter.followed(
             ingest_backlog(
-                data.repository,
+                repository,
                 folders,
                 is_active=_activity(stop, Rig("rig", marker)),
                 progress=meter.heard,
