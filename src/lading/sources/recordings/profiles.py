@@ -52,7 +52,7 @@ class ProfileMissing(RequestError):
     http_status = 404
     next_step = (
         "Write the profile into ~/.config/lading/recordings.toml, or name a file by config_path"
-        " (`--config`)."
+        " (`--config-path`)."
     )
 
 
