@@ -5,11 +5,12 @@ botocore is optional; it is imported when such a request is first made.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from lading.base.errors import MissingExtra, RequestError, printable
+from lading.base.errors import LadingError, MissingExtra, RequestError, printable
 from lading.storage.s3 import S3Options
 
 
@@ -62,6 +63,33 @@ def connect_botocore(
         raise RequestError(
             f"The bucket cannot be set up: {printable(str(error))}", subject=options.bucket
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFault:
+    """What ended a request: the service's code and HTTP status, both empty without an answer."""
+
+    code: str
+    status: str
+    text: str
+
+
+def fault_of(error: Exception) -> RequestFault | None:
+    """What an error of the client says; None for an error that is none of its."""
+    if isinstance(error, LadingError):
+        return None
+    exceptions = import_module("botocore.exceptions")
+    if isinstance(error, exceptions.ClientError):
+        answer: Any = error
+        facts = answer.response.get("Error", {})
+        code = str(facts.get("Code", ""))
+        status = str(answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+        return RequestFault(code, status, f"{code}: {facts.get('Message') or ''}".rstrip(": "))
+    if isinstance(error, (exceptions.BotoCoreError, OSError)):
+        # Without credentials there was no answer: the service would have said 401.
+        status = "401" if isinstance(error, exceptions.NoCredentialsError) else ""
+        return RequestFault("", status, str(error))
+    return None
 
 
 @cache

@@ -20,7 +20,7 @@ import obstore
 from obstore.exceptions import InvalidPathError
 
 from lading.base.errors import StoreError, printable
-from lading.storage.botocore_client import connect_botocore, import_botocore
+from lading.storage.botocore_client import connect_botocore, fault_of
 from lading.storage.port import ObjectMissing, StoreDenied, StoreUnavailable
 from lading.storage.s3 import READ_BYTES, S3Faults, S3Options, connect
 
@@ -274,33 +274,26 @@ class Bucket:
     @contextmanager
     def _translated(self, subject: str) -> Iterator[None]:
         """Errors of botocore come out as ours, without its secrets."""
-        exceptions = import_botocore("exceptions", purpose=_PURPOSE, extra=_EXTRA)
         try:
             yield
-        except exceptions.ClientError as error:
-            facts = error.response.get("Error", {})
-            code = str(facts.get("Code", ""))
-            what = printable(f"{code}: {facts.get('Message', '')}".rstrip(": "), length_max=400)
-            if code in _NO_BUCKET:
+        except Exception as error:
+            said = fault_of(error)
+            if said is None:
+                raise
+            what = printable(said.text, length_max=400)
+            if said.code in _NO_BUCKET:
                 raise BucketMissing(
                     "There is no such bucket", subject=self.options.bucket, found=what
                 ) from error
-            fault = StoreDenied if code in _DENIED else StoreUnavailable
+            denied = said.code in _DENIED or said.status == "401"
+            fault = StoreDenied if denied else StoreUnavailable
             raise fault(
                 f"The bucket of {self.name} could not be listed",
                 subject=subject or self.options.bucket,
                 found=what,
                 next_step="Check the credentials and their permission to list the bucket."
-                if fault is StoreDenied
+                if denied
                 else None,
-            ) from error
-        except (exceptions.BotoCoreError, OSError) as error:
-            credentials = isinstance(error, exceptions.NoCredentialsError)
-            fault = StoreDenied if credentials else StoreUnavailable
-            raise fault(
-                f"The bucket of {self.name} could not be listed",
-                subject=subject or self.options.bucket,
-                found=printable(str(error), length_max=400),
             ) from error
 
     def _require_same(

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lading.storage.botocore_client import connect_botocore, import_botocore
+from lading.storage.botocore_client import connect_botocore, fault_of
 from lading.storage.folder import FolderStore, store_fault
 from lading.storage.keys import INCOMING, check_prefix
 from lading.storage.port import ObjectStore
@@ -56,20 +56,16 @@ def _in_bucket(store: S3Store, prefix: str) -> Iterator[str]:
 
 
 def _page(store: S3Store, client: Any, request: dict[str, Any], prefix: str) -> Any:
-    exceptions = import_botocore("exceptions", purpose=_NEED, extra=_EXTRA)
-    faults = S3Faults(store.options, store.name)
     try:
         return client.list_objects_v2(**request)
-    except exceptions.ClientError as error:
-        facts = error.response.get("Error", {})
-        code = str(facts.get("Code", ""))
-        status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
-        text = f"{code}: {facts.get('Message') or ''}".rstrip(": ")
-        raise faults.fault("list", prefix, text=text, status=status, code=code) from error
-    except (exceptions.BotoCoreError, OSError) as error:
-        # Without credentials there was no answer: the service would have said 401.
-        status = "401" if isinstance(error, exceptions.NoCredentialsError) else ""
-        raise faults.fault("list", prefix, text=str(error), status=status, code="") from error
+    except Exception as error:
+        said = fault_of(error)
+        if said is None:
+            raise
+        faults = S3Faults(store.options, store.name)
+        raise faults.fault(
+            "list", prefix, text=said.text, status=said.status, code=said.code
+        ) from error
 
 
 def _in_folder(store: FolderStore, prefix: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lading.storage.botocore_client import connect_botocore, import_botocore
+from lading.storage.botocore_client import connect_botocore, fault_of
 from lading.storage.s3 import DEFAULT_MEDIA_TYPE, S3Faults, S3Options
 
 CONNECTIONS_KEPT: Final = 128
@@ -176,21 +176,17 @@ class MultipartClient:
                 self._client = connect_botocore(
                     self._options, purpose=_NEED, extra=_EXTRA, connections_kept=CONNECTIONS_KEPT
                 )
-        exceptions = import_botocore("exceptions", purpose=_NEED, extra=_EXTRA)
         try:
             yield self._client
-        except exceptions.ClientError as error:
-            facts = error.response.get("Error", {})
-            code = str(facts.get("Code", ""))
-            if code in gone:
-                raise UploadGone(code) from error
-            status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
-            text = f"{code}: {facts.get('Message') or ''}".rstrip(": ")
-            raise self._faults.fault(verb, key, text=text, status=status, code=code) from error
-        except (exceptions.BotoCoreError, OSError) as error:
-            # Without credentials there was no answer: the service would have said 401.
-            status = "401" if isinstance(error, exceptions.NoCredentialsError) else ""
-            raise self._faults.fault(verb, key, text=str(error), status=status, code="") from error
+        except Exception as error:
+            said = fault_of(error)
+            if said is None:
+                raise
+            if said.code in gone:
+                raise UploadGone(said.code) from error
+            raise self._faults.fault(
+                verb, key, text=said.text, status=said.status, code=said.code
+            ) from error
 
 
 class _Body:
