@@ -68,6 +68,7 @@ MENU: Final[Sequence[MenuGroup]] = (
             MenuEntry("Import media", "/import", "i"),
             MenuEntry("Scans", "/scans"),
             MenuEntry("Archive", "/archive", of_source="archive"),
+            MenuEntry("Recordings", "/recordings", of_source="recordings"),
         ),
     ),
     MenuGroup(

@@ -22,7 +22,7 @@ from lading.catalog.values import UNKNOWN_PARTICIPANT, ModalityRow, ParticipantR
 from lading.console.listing import Field, parse_instant
 from lading.console.parts import Console
 from lading.console.readers.import_queue import batch_url
-from lading.console.readers.recordings_held import ask
+from lading.console.readers.recordings_held import ask, sources_of
 from lading.console.readers.recordings_jobs import Verification, latest_verifications
 from lading.console.recordings_words import (
     STATES,
@@ -33,15 +33,16 @@ from lading.console.recordings_words import (
     registered_state,
 )
 from lading.console.vocabulary import Look
-from lading.db.counting import Count
+from lading.db.counting import Count, count_capped
 from lading.ingest.source import SourceBusy
 from lading.jobs.queries import newest_jobs
 from lading.jobs.states import JobState
 from lading.jobs.values import JobRow
 from lading.ledger.batch_lists import BatchFilter, count_batches_by_state, list_batches
 from lading.ledger.batches import Batch
+from lading.ledger.events import BatchFound
 from lading.ledger.states import BatchState, Outcome
-from lading.ledger.tables import ingest_batch, ingest_batch_item
+from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
 from lading.sources.recordings.errors import RecordingIdRefused
 from lading.sources.recordings.jobs import rig_of
 from lading.sources.recordings.layout import begun_at, check_id, location_of
@@ -239,6 +240,17 @@ def count_local(console: Console, source: RecordingsSource) -> Count:
     with console.lading.db.read() as conn:
         counts = count_batches_by_state(conn, BatchFilter(source=source.name))
     return sum((counts[state] for state in _NOT_REGISTERED), Count(0))
+
+
+def count_newer(console: Console, since: int) -> int:
+    """How many recordings scans found after this number of the ledger."""
+    columns = ingest_event.c
+    names = [source.name for source in sources_of(console)]
+    query = select(columns.seq).where(
+        columns.source.in_(names), columns.kind == BatchFound.kind, columns.seq > since
+    )
+    with console.lading.db.read() as conn:
+        return count_capped(conn, query).value
 
 
 def read_local_lines(

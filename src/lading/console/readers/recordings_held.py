@@ -1,24 +1,31 @@
 """Asks the catalog and the store of recordings, within a bound of time and of threads.
 
-A store that hangs so keeps a few threads of its own waiting, and no page of anything else.
+A store that hangs so keeps a few threads of its own waiting, and no page of anything else. They are
+opened for reading alone: a page makes no catalog where a disk is not mounted.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from lading.base.errors import StoreError
 from lading.console.parts import Console
 from lading.sources.recordings.jobs import recordings_source, recordings_sources
+from lading.sources.recordings.profiles import load_profile
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.source import RecordingsSource
 
 T = TypeVar("T")
 ANSWERS_WITHIN_S: Final = 20.0
 ASKED_AT_ONCE: Final = 4
+OPENED_FOR_S: Final = 60.0
+"""So long the same repository is asked; then the pointer may name another catalog."""
 
+_opened: Final[WeakKeyDictionary[RecordingsSource, tuple[float, Repository]]] = WeakKeyDictionary()
 _asking: Final = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="recordings")
 
 
@@ -53,7 +60,7 @@ def ask(
 
     Raises `RecordingsSlow`, and what opening the repository and the question raise.
     """
-    answer = _asking.submit(lambda: question(source.repository))
+    answer = _asking.submit(lambda: question(_repository(source)))
     try:
         return answer.result(timeout=within_s)
     except TimeoutError as error:
@@ -63,3 +70,11 @@ def ask(
         raise RecordingsSlow(
             f"the catalog of recordings did not answer within {within_s:g} s", subject=source.name
         ) from error
+
+
+def _repository(source: RecordingsSource) -> Repository:
+    at_s, held = _opened.get(source, (0.0, None))
+    if held is None or time.monotonic() - at_s > OPENED_FOR_S:
+        held = load_profile(source.options.profile, source.options.config_path).open()
+        _opened[source] = (time.monotonic(), held)
+    return held
