@@ -21,6 +21,7 @@ from lading.console.readers.recordings_jobs import (
     latest_verifications,
 )
 from lading.console.recordings_words import FIELD_WORDS, shown_value
+from lading.db.keyset import BadCursor
 from lading.ledger.queries import EventView
 from lading.ledger.recording_events import RecordingVerified
 from lading.sources.recordings.expecting import ExpectedFile, expected_files
@@ -33,6 +34,7 @@ VERSIONS_MAX: Final = 200
 """How many versions of the catalog's table are looked at for earlier rows."""
 ROWS_MAX: Final = 10
 VERIFICATIONS_SHOWN: Final = 10
+_DIGITS_MAX: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +175,15 @@ def read_recording(console: Console, name: str | None, recording_hash: str) -> R
 
 
 def read_files(recording: Recording, *, cursor: str | None, limit: int) -> FileList:
-    """A page of a recording's files, compared with the store's listing. Raises `StoreError`."""
+    """A page of a recording's files, compared with the store's listing.
+
+    Raises `BadCursor`, `StoreError`.
+    """
     expected = ask(recording.source, lambda held: expected_files(held, recording.result))
     lines = [_file(key, file) for key, files in expected.items() for file in files]
-    first = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() else 0
-    first = min(first, max(0, len(lines) - 1))
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS_MAX):
+        raise BadCursor("this is no cursor of this list", found=cursor[:50])
+    first = min(int(cursor or 0), max(0, len(lines) - 1))
     after = first + limit
     return FileList(
         files=lines[first:after],
