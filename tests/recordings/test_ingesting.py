@@ -408,10 +408,17 @@ def test_halves_of_a_session_merge_whichever_comes_first(
     assert list(found.modalities) == ["camera", "eeg", "mic"]
     assert found.recording.duration_s == 75.0
     assert found.recording.participant_ids == ("Aria Lin", "Bo Chen")
-    manifest = plain.manifest(REC_ID, plain.sizes(REC_ID))
+    sizes = plain.sizes(REC_ID)
+    manifest = plain.manifest(REC_ID, sizes)
     assert {file.rel_path for file in manifest.files} == {
         "camera_0/a.mp4", "mic_1/a.wav", "eeg_a/a.edf",
     }  # fmt: skip
+    # The store knows both people, so that a catalog that is made anew from it does, too.
+    assert sorted(plain.participants(REC_ID, sizes)) == ["Aria Lin", "Bo Chen"]
+    elsewhere = memory_repository(tmp_path / "elsewhere", plain.raw)
+    rebuilt = register_stored(elsewhere, REC_ID)
+    assert rebuilt.recording is not None
+    assert rebuilt.recording.participant_ids == ("Aria Lin", "Bo Chen")
 
 
 def test_manifests_of_nodes_are_merged_where_there_is_no_other(

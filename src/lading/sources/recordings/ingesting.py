@@ -24,7 +24,6 @@ from lading.sources.recordings.errors import (
 from lading.sources.recordings.layout import (
     MANIFEST,
     NODE_MANIFESTS,
-    PARTICIPANT,
     check_id,
     location_of,
     path_of,
@@ -165,8 +164,8 @@ def register_stored(
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
-    if keep_participant and participant and repository.participant(recording_id) is None:
-        repository.write(recording_id, PARTICIPANT, f"{participant}\n".encode())
+    if keep_participant and participant:
+        _store_participant(repository, recording_id, participant, repository.sizes(recording_id))
     return _result(Uploads(), register(repository, proposal))
 
 
@@ -188,7 +187,7 @@ def propose_stored(
         manifest,
         files,
         recording_id,
-        participant=participant or repository.participant(recording_id),
+        participant=participant or repository.participants(recording_id, sizes),
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
@@ -262,11 +261,23 @@ def store_what_is_said(
     A half goes beside the manifest of the other half, never over it (E9).
     """
     recording_id = recording.recording_id
-    if recording.participant and (overwrite or PARTICIPANT not in sizes):
-        repository.write(recording_id, PARTICIPANT, f"{recording.participant}\n".encode())
+    if recording.participant and overwrite:
+        repository.write_participants(recording_id, [recording.participant], sizes)
+    elif recording.participant:
+        _store_participant(repository, recording_id, recording.participant, sizes)
     for name, body in recording.local.bodies.items():
         _store_manifest(repository, recording_id, name, body)
     reach(RecordingStep.MANIFEST_STORED)
+
+
+def _store_participant(
+    repository: Repository, recording_id: str, name: str, sizes: Mapping[str, int]
+) -> None:
+    """Add a name to those stored, if it is not among them."""
+    stored = repository.participants(recording_id, sizes)
+    clean = " ".join(name.split())
+    if clean not in stored:
+        repository.write_participants(recording_id, [*stored, clean], sizes)
 
 
 def _store_manifest(repository: Repository, recording_id: str, name: str, body: bytes) -> None:

@@ -15,7 +15,9 @@ PREFIX: Final = "recordings"
 MANIFEST: Final = "manifest.json"
 NODE_MANIFESTS: Final = "_node_manifests"
 PARTICIPANT: Final = "participant.txt"
-_OWN: Final = frozenset({MANIFEST, PARTICIPANT})
+OTHER_PARTICIPANTS: Final = "_participants.txt"
+"""Names that a second half of a session brought, or that were merged later; one a line."""
+_OWN: Final = frozenset({MANIFEST, PARTICIPANT, OTHER_PARTICIPANTS})
 _LEFT_BY_SYSTEMS: Final = frozenset({"Thumbs.db", "desktop.ini", "@eaDir", "lost+found"})
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _STAMPED: Final = re.compile(r"rec_(\d{8}_\d{6})_[0-9A-Za-z]+")

@@ -1,6 +1,6 @@
 """Who was recorded: names brought after the fact, participants counted and renamed (E10).
 
-A name goes into the store's `participant.txt` first and into the catalog then, so that a catalog
+A name goes into the store first and into the catalog then, so that a catalog
 that is rebuilt from the store finds it, and a run that was cut off is completed by the next.
 """
 
@@ -21,12 +21,13 @@ from lading.catalog.errors import RecordingMissing
 from lading.catalog.registering import Registration
 from lading.catalog.values import UNKNOWN_PARTICIPANT, ParticipantRow, Policy, RecordingRow
 from lading.sources.recordings.failures import Failure
-from lading.sources.recordings.layout import PARTICIPANT
+from lading.sources.recordings.layout import OTHER_PARTICIPANTS, PARTICIPANT
 from lading.sources.recordings.registering import participants_named
 from lading.sources.recordings.repository import HEADS_AT_ONCE, Repository
 
 _TOGETHER: Final = 100
 """How many recordings are looked at, and registered, together."""
+_STORED_IN: Final = (PARTICIPANT, OTHER_PARTICIPANTS)
 
 
 class ParticipantHeld(RequestError):
@@ -140,12 +141,12 @@ def rename_participant(catalog: Catalog, participant_id: str, display_name: str)
 
 @dataclass(frozen=True, slots=True)
 class _Deed:
-    """What shall be done to one recording; `text` is what `participant.txt` shall say."""
+    """What shall be done to one recording; `names` are those that shall be stored."""
 
     row: RecordingRow
     done: Backfilled
     participants: tuple[ParticipantRow, ...] = ()
-    text: str | None = None
+    names: tuple[str, ...] = ()
 
 
 class _Backfill:
@@ -159,7 +160,7 @@ class _Backfill:
         self._names = names
         self._overwrite = overwrite
         self._dry_run = dry_run
-        self._known: dict[str, tuple[ParticipantRow, ...]] = {}
+        self._known: dict[tuple[str, ...], tuple[ParticipantRow, ...]] = {}
 
     def candidates(self, *, also_known: bool) -> Iterator[RecordingRow]:
         """The recordings that nobody is known of, and those that names were given for."""
@@ -172,8 +173,8 @@ class _Backfill:
     def done(self, rows: list[RecordingRow]) -> Iterator[Backfilled | Failure]:
         """What became of some recordings, in the order given."""
         with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="participants") as pool:
-            texts = list(pool.map(self._stored_name, rows))
-            deeds = [self._deed_for(row, text) for row, text in zip(rows, texts, strict=True)]
+            stored = list(pool.map(self._stored_names, rows))
+            deeds = [self._deed_for(row, names) for row, names in zip(rows, stored, strict=True)]
             if not self._dry_run:
                 deeds = list(pool.map(self._store, deeds))
         refused = {} if self._dry_run else self._registered(deeds)
@@ -185,16 +186,18 @@ class _Backfill:
             else:
                 yield deed.done
 
-    def _stored_name(self, row: RecordingRow) -> str | LadingError | None:
+    def _stored_names(self, row: RecordingRow) -> tuple[str, ...] | LadingError:
         recording_id = _id_of(row)
         if recording_id is None:
-            return None
+            return ()
         try:
-            return self._repository.participant(recording_id)
+            return self._repository.participants(recording_id, _STORED_IN)
         except LadingError as error:
             return error
 
-    def _deed_for(self, row: RecordingRow, stored: str | LadingError | None) -> _Deed | Failure:
+    def _deed_for(
+        self, row: RecordingRow, stored: tuple[str, ...] | LadingError
+    ) -> _Deed | Failure:
         if isinstance(stored, LadingError):
             return Failure(_name_of(row), stored)
         try:
@@ -202,50 +205,51 @@ class _Backfill:
         except LadingError as error:
             return Failure(_name_of(row), error)
 
-    def _decided(self, row: RecordingRow, stored: str | None) -> _Deed:
+    def _decided(self, row: RecordingRow, stored: tuple[str, ...]) -> _Deed:
         """What to do with one. Raises `ParticipantHeld`, and what the catalog raises."""
         recording_id, before = _id_of(row), row.participant_ids
         given = self._names.get(row.recording_hash) or self._names.get(recording_id or "")
         if not given and not _nobody_known(row):
-            text = before[0] if recording_id and stored is None and len(before) == 1 else None
-            return _deed(row, BackfillOutcome.UNCHANGED, before, text=text)
-        name = given or stored
-        if not name or name == UNKNOWN_PARTICIPANT:
+            missing = [each for each in before if not stored or each not in self._ids(stored)]
+            names = (*stored, *missing) if recording_id and missing else ()
+            return _deed(row, BackfillOutcome.UNCHANGED, before, names=names)
+        names = (given,) if given else stored
+        if not names or names == (UNKNOWN_PARTICIPANT,):
             return _deed(row, BackfillOutcome.UNKNOWN, before)
-        participants = self._participants(name)
-        ids = self._ids(name)
+        participants = self._participants(names)
+        ids = self._ids(names)
         if _nobody_known(row):
             outcome = BackfillOutcome.NAMED
         elif set(ids) <= set(before):
             outcome, ids = BackfillOutcome.UNCHANGED, before
         else:
             outcome = BackfillOutcome.REPLACED
-        contradicted = bool(stored) and not set(self._ids(stored or "")) <= set(ids)
+        contradicted = bool(stored) and not set(self._ids(stored)) <= set(ids)
         replaces = contradicted or outcome is BackfillOutcome.REPLACED
         if replaces and not self._overwrite:
             raise ParticipantHeld(
                 "Somebody else is named already",
                 subject=_name_of(row),
-                expected=printable(name),
-                found=printable(stored if contradicted and stored else ", ".join(before)),
+                expected=printable(", ".join(names)),
+                found=printable(", ".join(stored if contradicted else before)),
             )
-        text = name if recording_id and (stored is None or contradicted) else None
-        return _deed(row, outcome, ids, participants, text=text)
+        wanted = names if recording_id and (not stored or contradicted) else ()
+        return _deed(row, outcome, ids, participants, names=wanted)
 
-    def _participants(self, name: str) -> tuple[ParticipantRow, ...]:
-        if name not in self._known:
-            self._known[name] = participants_named(self._repository.catalog, name)
-        return self._known[name]
+    def _participants(self, names: tuple[str, ...]) -> tuple[ParticipantRow, ...]:
+        if names not in self._known:
+            self._known[names] = participants_named(self._repository.catalog, names)
+        return self._known[names]
 
-    def _ids(self, name: str) -> tuple[str, ...]:
-        return tuple(each.participant_id for each in self._participants(name))
+    def _ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each.participant_id for each in self._participants(names))
 
     def _store(self, deed: _Deed | Failure) -> _Deed | Failure:
-        if isinstance(deed, Failure) or deed.text is None or deed.done.recording_id is None:
+        if isinstance(deed, Failure) or not deed.names or deed.done.recording_id is None:
             return deed
         try:
-            body = f"{deed.text}\n".encode()
-            self._repository.write(deed.done.recording_id, PARTICIPANT, body)
+            recording_id = deed.done.recording_id
+            self._repository.write_participants(recording_id, deed.names, _STORED_IN)
         except LadingError as error:
             return Failure(_name_of(deed.row), error)
         return deed
@@ -294,12 +298,12 @@ def _deed(
     now: tuple[str, ...],
     participants: tuple[ParticipantRow, ...] = (),
     *,
-    text: str | None = None,
+    names: tuple[str, ...] = (),
 ) -> _Deed:
     done = Backfilled(
-        row.recording_hash, _id_of(row), outcome, row.participant_ids, now, stored=text is not None
+        row.recording_hash, _id_of(row), outcome, row.participant_ids, now, stored=bool(names)
     )
-    return _Deed(row, done, participants, text)
+    return _Deed(row, done, participants, names)
 
 
 def _nobody_known(row: RecordingRow) -> bool:

@@ -29,7 +29,7 @@ from lading.sources.recordings.errors import RecordingHeldElsewhere
 from lading.sources.recordings.failures import Failure
 from lading.sources.recordings.flipping import versions_of
 from lading.sources.recordings.ingesting import require_any
-from lading.sources.recordings.layout import MANIFEST, PARTICIPANT
+from lading.sources.recordings.layout import MANIFEST
 from lading.sources.recordings.registering import participants_named, require_stored
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import modality_rows, recording_row
@@ -118,12 +118,12 @@ def rebuild(
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the store says of one recording; `name` is that of `participant.txt`."""
+    """What the store says of one recording; `names` are those of who was recorded."""
 
     recording_id: str
     manifest: Manifest
     files: Sequence[ManifestFile]
-    name: str | None
+    names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ class _Rebuild:
         self._stop = stop
         self._progress = progress
         self._collapse = collapse
-        self._known: dict[str | None, tuple[ParticipantRow, ...]] = {}
+        self._known: dict[tuple[str, ...], tuple[ParticipantRow, ...]] = {}
 
     def run(self, recording_ids: Iterator[str], max_concurrent: int) -> None:
         """Rebuild these recordings."""
@@ -201,14 +201,14 @@ class _Rebuild:
         manifest = repository.manifest(recording_id, sizes)
         manifest.require_complete(repository.key(recording_id, MANIFEST))
         files = require_stored(repository, recording_id, manifest.files, sizes)
-        name = repository.participant(recording_id) if PARTICIPANT in sizes else None
-        return _Read(recording_id, manifest, files, name)
+        names = repository.participants(recording_id, sizes)
+        return _Read(recording_id, manifest, files, names)
 
     def _registration(self, read: _Read) -> Registration:
         recording_hash = read.manifest.require_complete(read.recording_id)
-        if read.name not in self._known:
-            self._known[read.name] = participants_named(self._repository.catalog, read.name)
-        participants = self._known[read.name]
+        if read.names not in self._known:
+            self._known[read.names] = participants_named(self._repository.catalog, read.names)
+        participants = self._known[read.names]
         modalities = modality_rows(
             read.files,
             read.recording_id,

@@ -67,7 +67,7 @@ def propose(
     files: Sequence[ManifestFile],
     recording_id: str,
     *,
-    participant: str | None,
+    participant: str | Sequence[str] | None,
     collapse_modalities: bool = True,
     on_conflict: Policies = Policy.ERROR,
 ) -> Proposal:
@@ -88,10 +88,6 @@ def propose(
         prefix=repository.prefix,
         collapse=collapse_modalities,
     )
-    for family in found.collided if collapse_modalities else ():
-        log.warning(
-            "several workers recorded one modality", modality=family, recording=recording_id
-        )
     participants = participants_named(repository.catalog, participant)
     proposed = recording_row(
         manifest, recording_id, recording_hash, [row.participant_id for row in participants]
@@ -105,6 +101,10 @@ def propose(
             policies = HALVES
     participants = tuple(p for p in participants if p.participant_id in proposed.participant_ids)
     changes = _changes(held, held_modalities, proposed, found.rows, policies)
+    for family in found.collided if changes and collapse_modalities else ():
+        log.warning(
+            "several workers recorded one modality", modality=family, recording=recording_id
+        )
     return Proposal(proposed, found.rows, participants, held, policies, settled=not changes)
 
 
@@ -156,15 +156,22 @@ def register(repository: Repository, proposal: Proposal) -> RecordingRow:
     return registered.recording
 
 
-def participants_named(catalog: Catalog, name: str | None) -> tuple[ParticipantRow, ...]:
-    """The participant that was named, as the catalog has them where it knows them (E4)."""
+def participants_named(
+    catalog: Catalog, names: str | Sequence[str] | None
+) -> tuple[ParticipantRow, ...]:
+    """Those who were named, as the catalog has them where it knows them; nobody: `__unknown__`."""
+    given: Sequence[str | None] = [names] if isinstance(names, str) else names or [None]
+    return tuple(_participant(catalog, name) for name in given)
+
+
+def _participant(catalog: Catalog, name: str | None) -> ParticipantRow:
     (typed,) = participant_ids(name)
     if typed != UNKNOWN_PARTICIPANT:
         for column in ("participant_id", "display_name"):
             known = list(catalog.participants_held({column: typed}, limit=2))
             if len(known) == 1:
-                return (known[0],)
-    return (ParticipantRow(participant_id=typed, display_name="" if name is None else typed),)
+                return known[0]
+    return ParticipantRow(participant_id=typed, display_name="" if name is None else typed)
 
 
 def _require_own_place(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,7 @@ from lading.sources.recordings.errors import ManifestMissing, UploadInterrupted
 from lading.sources.recordings.layout import (
     MANIFEST,
     NODE_MANIFESTS,
+    OTHER_PARTICIPANTS,
     PARTICIPANT,
     PREFIX,
     location_of,
@@ -114,6 +115,29 @@ class Repository:
         """The name in the stored `participant.txt`, if there is one that can be read (E4)."""
         body = self.read(recording_id, PARTICIPANT, _PARTICIPANT_BYTES_MAX)
         return participant_name(body)
+
+    def participants(self, recording_id: str, names: Collection[str]) -> tuple[str, ...]:
+        """All who are stored as recorded, the first one first; `names` are the objects there are.
+
+        One is in `participant.txt`; who came with another half is in a file of our own (E9).
+        """
+        found = [self.participant(recording_id) if PARTICIPANT in names else None]
+        if OTHER_PARTICIPANTS in names:
+            body = self.read(recording_id, OTHER_PARTICIPANTS, _PARTICIPANT_BYTES_MAX) or b""
+            found += [participant_name(line) for line in body.splitlines()]
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def write_participants(
+        self, recording_id: str, participants: Sequence[str], names: Collection[str]
+    ) -> None:
+        """Store the names of all who were recorded, in place of those stored; as `participants`."""
+        first, *others = participants
+        self.write(recording_id, PARTICIPANT, f"{first}\n".encode())
+        if others:
+            text = "".join(f"{name}\n" for name in others)
+            self.write(recording_id, OTHER_PARTICIPANTS, text.encode())
+        elif OTHER_PARTICIPANTS in names:
+            self.raw.delete(self.key(recording_id, OTHER_PARTICIPANTS))
 
     def metadata(
         self, recording_id: str, names: Iterable[str]

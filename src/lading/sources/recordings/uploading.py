@@ -195,9 +195,10 @@ class _Pool:
                     running.add(self._pool.submit(self._one, file))
                 if not running:
                     return self._uploads
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
+                wait(running, return_when=FIRST_COMPLETED)
+                for future in [each for each in running if each.done()]:
                     self._count(future.result())
+                    running.remove(future)
                     self._watch.check()
         except UploadInterrupted:
             self._uploads.paused = True
