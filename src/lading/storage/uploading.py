@@ -297,6 +297,7 @@ class _LargeUpload:
         part = self._client.send(self._wanted.key, upload_id, number, pieces)
         with self._counting:
             self._bytes_sent += part.size_bytes
+        reach(RecordingStep.PART_SENT)
         return part
 
     def _is_held(self) -> bool:
