@@ -37,7 +37,9 @@ def opened(installation: Callable[[str], Path], request: pytest.FixtureRequest) 
     return open_one
 
 
-@pytest.mark.parametrize("data", ["empty", "seed_57", "busy", "paused", "failing", "archive"])
+@pytest.mark.parametrize(
+    "data", ["empty", "seed_57", "busy", "paused", "failing", "archive", "recordings"]
+)
 def test_each_has_a_ledger_in_order_and_people_who_may_sign_in(opened: Open, data: str) -> None:
     lading = opened(data)
     with lading.db.read() as conn:

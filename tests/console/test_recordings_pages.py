@@ -164,14 +164,14 @@ def test_files_are_compared_by_size_and_the_page_says_so(
 
 def test_history_tells_versions_manifests_and_events(visitor: Visitor, looked_at: Served) -> None:
     sight = visitor.get(page_of(looked_at, HALVES, "history"))
-    now, first = sight.rows("Versions")
+    now, first = sight.rows("List of versions")
     assert "Duration: 61.5 s 62 s" in now["What"]
     assert (first["What"], now["Version"]) == ("Registered first", "now")
-    manifests = sight.rows("Manifests")
+    manifests = sight.rows("List of manifests")
     assert [row["Node"] for row in manifests] == ["left", "right"]
     assert manifests[0]["Stored, by size"] == "4 of 5"
     assert "1 of 2 parts is whole in the store" in sight.text
-    assert len(sight.rows("Events")) > 5
+    assert len(sight.rows("List of events")) > 5
 
 
 def test_the_last_verification_names_what_is_not_good(visitor: Visitor, looked_at: Served) -> None:

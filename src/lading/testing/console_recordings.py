@@ -18,6 +18,7 @@ from lading.jobs.values import NewJob
 from lading.sources.recordings import jobs
 from lading.sources.recordings.local import augment_manifest
 from lading.sources.recordings.manifest import file_entry
+from lading.sources.recordings.rules import recording_hash_of
 from lading.sources.recordings.source import RecordingsSource
 from lading.sources.recordings.values import ManifestFile
 from lading.testing.console_imported import ACTOR, drain
@@ -61,6 +62,15 @@ _FILES: Final[Mapping[str, int]] = {
 }
 
 
+def _bytes(recording_id: str, path: str, size: int) -> bytes:
+    return random.Random(f"{recording_id} {path}").randbytes(size)
+
+
+HALVES_HASH: Final = recording_hash_of(
+    hashlib.sha256(_bytes(HALVES, path, size)).hexdigest() for path, size in _FILES.items()
+)
+
+
 def make_recordings(lading: Lading) -> None:
     """Lay the recordings down, take them in by a worker, and let jobs say what became of them."""
     source = _source(lading)
@@ -100,7 +110,7 @@ def lay_down(
     for path, size in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(random.Random(f"{recording_id} {path}").randbytes(size))
+        target.write_bytes(_bytes(recording_id, path, size))
     if participant is not None:
         (folder / "participant.txt").write_text(f"{participant}\n")
     facts = {"recording_id": recording_id, "duration_s": 61.5, **(manifest or {})}
@@ -154,5 +164,4 @@ def _damage(source: RecordingsSource, recording_id: str, name: str) -> None:
 
 def _store_bare(source: RecordingsSource, recording_id: str) -> None:
     for path, size in _FILES.items():
-        body = random.Random(f"{recording_id} {path}").randbytes(size)
-        source.repository.write(recording_id, path, body)
+        source.repository.write(recording_id, path, _bytes(recording_id, path, size))

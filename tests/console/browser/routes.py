@@ -24,8 +24,10 @@ from lading.library.tables import (
 from lading.operations.problems import ProblemKind, fingerprint_of
 from lading.operations.tables import operation
 from lading.testing.console_archive import ARCHIVE, COMPLETE
+from lading.testing.console_recordings import CONFLICTING, HALVES_HASH
 from lading.testing.seed_57 import SOURCE
 
+RECORDINGS = "recordings"
 LISTS = (
     "/",
     "/import",
@@ -54,6 +56,8 @@ LISTS = (
     "/archive/objects",
     "/archive/objects?state=rejected",
     "/archive/rejects",
+    "/recordings",
+    "/recordings?state=local",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
 
@@ -88,6 +92,12 @@ DETAILS = (
     "/archive/runs/dry-{dry_run}",
     "/archive/objects/{code}",
     "/archive/rejects?rule=code_malformed",
+    "/recordings/{recording}",
+    "/recordings/{recording}/files",
+    "/recordings/{recording}/participants",
+    "/recordings/{recording}/verify",
+    "/recordings/{recording}/history",
+    f"/recordings/ingest?id={CONFLICTING}",
 )
 """Pages about one thing, with the tabs that it has."""
 
@@ -104,6 +114,9 @@ NOT_LOOKED_AT = (
     # The first tab of each thing is at the address of the thing itself, too.
     "/import/batches/{batch}/items",
     "/jobs/{job}/overview",
+    "/recordings/{recording_hash}/modalities",
+    # Looked at with the recording that it is about.
+    "/recordings/ingest",
 )
 """What no person reads, or reads at another address."""
 
@@ -160,6 +173,7 @@ _FIXED = {
     "user": "vera",
     "problem": fingerprint_of(ProblemKind.ITEM, SOURCE, "hash_mismatch"),
     "code": COMPLETE,
+    "recording": HALVES_HASH,
 }
 
 
@@ -182,7 +196,8 @@ class Places:
 
 def data_for(route: str) -> str:
     """What a page is looked at with, so that it has something to show."""
-    return ARCHIVE if route.startswith("/archive") else "busy"
+    named = (name for name in (ARCHIVE, RECORDINGS) if route.startswith(f"/{name}"))
+    return next(named, "busy")
 
 
 def role_for(route: str) -> Role | None:

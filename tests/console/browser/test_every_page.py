@@ -39,6 +39,7 @@ from tests.console.browser.routes import (
     LISTS,
     NOT_LOOKED_AT,
     PLAIN,
+    RECORDINGS,
     ROUTES,
     SIGNED_OUT,
     Places,
@@ -67,7 +68,7 @@ OTHERS: tuple[tuple[Role, str, Theme, int], ...] = (
 ALWAYS = frozenset(
     set(LISTS)
     - {"/profile", "/go?q=lake", "/archive/objects", "/archive/objects?state=rejected"}
-    - {"/about", "/operations", "/scans"}
+    - {"/about", "/operations", "/scans", "/recordings?state=local"}
 )
 """These are looked at in each run; the rest, and everything else here, in the slow one."""
 
@@ -197,7 +198,7 @@ def test_no_two_pages_have_one_title(served: GetServed) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", ["busy", "failing", "empty", ARCHIVE])
+@pytest.mark.parametrize("data", ["busy", "failing", "empty", ARCHIVE, RECORDINGS])
 @pytest.mark.parametrize("role", Role)
 def test_every_link_leads_somewhere(served: GetServed, role: Role, data: str) -> None:
     with client_of(served(data), role) as client:
