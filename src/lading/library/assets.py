@@ -48,6 +48,7 @@ __all__ = [
     "Document",
     "FileFacts",
     "Saved",
+    "asset_columns",
     "compare_assets",
     "find_assets",
     "find_files",
@@ -118,7 +119,7 @@ def save_assets(
     if new:
         at = moment(conn)
         stamps = {"batch_id": batch_id, "created_at": at, "updated_at": at}
-        bulk_insert(conn, asset, ({**_columns(facts), **stamps} for facts, _ in new.values()))
+        bulk_insert(conn, asset, ({**asset_columns(facts), **stamps} for facts, _ in new.values()))
         ids = _ids_of(conn, list(new))
         _insert_files(
             conn,
@@ -233,7 +234,7 @@ def _create(conn: Connection, facts: AssetFacts, batch_id: int | None) -> tuple[
     row = AssetRow(
         id=0, facts=facts, batch_id=batch_id, created_at=at, updated_at=at, deleted_at=None
     )
-    values = {"batch_id": batch_id, "created_at": at, "updated_at": at, **_columns(facts)}
+    values = {"batch_id": batch_id, "created_at": at, "updated_at": at, **asset_columns(facts)}
     asset_id = insert_one(conn, asset, values)
     if asset_id is None:
         known = load_assets(conn, [facts.content_hash], lock=True).get(facts.content_hash)
@@ -249,7 +250,7 @@ def _create(conn: Connection, facts: AssetFacts, batch_id: int | None) -> tuple[
 def _update_facts(
     conn: Connection, known: KnownAsset, facts: AssetFacts, found: AssetDifferences, at: datetime
 ) -> None:
-    columns = _columns(facts)
+    columns = asset_columns(facts)
     values: dict[str, Any] = {name: columns[name] for name in found.facts}
     if found.restored:
         values["deleted_at"] = None
@@ -362,7 +363,8 @@ def _cover_hashes_touched(
     return hashes
 
 
-def _columns(facts: AssetFacts) -> dict[str, Any]:
+def asset_columns(facts: AssetFacts) -> dict[str, Any]:
+    """The columns of an asset's row that its facts fill."""
     return {
         "content_hash": facts.content_hash,
         "asset_type": facts.asset_type,

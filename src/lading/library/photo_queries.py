@@ -1,0 +1,83 @@
+"""Reads what is recorded of the files of one folder: a few columns of each, to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from lading.base.identifiers import is_sha256
+from lading.library.photo_values import FilePlace, FileStamp, RecordedFile
+from lading.library.statements import chunked
+from lading.library.tables import asset, asset_file, photo_file
+
+_PAGE: Final = 1_000
+
+_RECORDED: Final = (
+    select(
+        photo_file.c.file_id,
+        photo_file.c.path_sha256,
+        photo_file.c.mtime_ns,
+        photo_file.c.inode,
+        asset_file.c.asset_id,
+        asset_file.c.location,
+        asset_file.c.role,
+        asset_file.c.size_bytes,
+        asset.c.content_hash,
+    )
+    .join_from(photo_file, asset_file, asset_file.c.id == photo_file.c.file_id)
+    .join(asset, asset.c.id == asset_file.c.asset_id)
+    .where(asset_file.c.deleted_at.is_(None))
+)
+
+
+def recorded_files(
+    conn: Connection, source: str, folder: str, names: Collection[str]
+) -> dict[str, RecordedFile]:
+    """What is recorded of these files of a folder, by name; one statement for hundreds of them."""
+    by_digest = {FilePlace(source, folder, name).path_sha256: name for name in names}
+    found = {}
+    for chunk in chunked(by_digest):
+        query = _RECORDED.where(
+            photo_file.c.source == source,
+            photo_file.c.folder_sha256 == FilePlace(source, folder, "").folder_sha256,
+            photo_file.c.path_sha256.in_(chunk),
+        )
+        for row in conn.execute(query):
+            found[by_digest[row.path_sha256]] = _recorded(row)
+    return found
+
+
+def files_of_folder(conn: Connection, source: str, digest: str) -> Iterator[RecordedFile]:
+    """Everything recorded of a folder, without those below it, some at a time.
+
+    `digest` is the sha256 of the folder's path, or as much of its beginning as is known.
+    """
+    column = photo_file.c.folder_sha256
+    # After the last of hexadecimal digits.
+    is_it = (column == digest) if is_sha256(digest) else (column > digest) & (column < f"{digest}g")
+    after = ""
+    while True:
+        rows = conn.execute(
+            _RECORDED.where(photo_file.c.source == source, is_it)
+            .where(photo_file.c.path_sha256 > after)
+            .order_by(photo_file.c.path_sha256)
+            .limit(_PAGE)
+        ).all()
+        yield from map(_recorded, rows)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].path_sha256
+
+
+def _recorded(row: Any) -> RecordedFile:
+    return RecordedFile(
+        file_id=row.file_id,
+        asset_id=row.asset_id,
+        content_hash=row.content_hash,
+        path_sha256=row.path_sha256,
+        location=row.location,
+        role=row.role,
+        stamp=FileStamp(row.size_bytes, row.mtime_ns, row.inode),
+    )

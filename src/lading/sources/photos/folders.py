@@ -1,0 +1,174 @@
+"""Lists one folder: its pictures and videos with their sidecars, and the folders in it.
+
+Kinds are told by the endings of names, so that nothing is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lading.media.kind import RAW_ENDINGS, types_by_name
+from lading.media.rules import Companion, pair
+from lading.sources.photos.deriving import stamp_of
+from lading.sources.photos.options import PhotosOptions
+from lading.sources.photos.rules import (
+    SeenFile,
+    is_ignored,
+    is_shortened,
+    is_utf8,
+    is_young,
+    key_of,
+    listing_digest,
+)
+from lading.storage.roots import FileMissing, SafeRoot, source_fault
+
+ROOT_KEY: Final = "."
+_SIDECAR: Final = ".xmp"
+
+
+@dataclass(slots=True)
+class Listing:
+    """What is in a folder: files to be taken in by name, and the names of the folders in it.
+
+    `young` are names of files that are left for later; `ignored` counts what is neither.
+    """
+
+    folder: str
+    files: list[SeenFile] = field(default_factory=list)
+    sidecars: list[SeenFile] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    young: list[str] = field(default_factory=list)
+    ignored: int = 0
+
+    @property
+    def digest(self) -> str:
+        """What tells this state of the folder from another."""
+        return listing_digest(self.seen())
+
+    @property
+    def bytes(self) -> int:
+        """The size of all its files."""
+        return sum(file.stamp.size_bytes for file in self.seen())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to be taken in, now or later."""
+        return not self.files and not self.young
+
+    def seen(self) -> Iterator[SeenFile]:
+        """The files, pictures and videos first."""
+        yield from self.files
+        yield from self.sidecars
+
+
+def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
+    """Look at a folder and at each of its pictures and videos. Raises as `SafeRoot.open` does."""
+    listing = Listing(folder)
+    now_ns = time.time_ns()
+    sidecars: list[SeenFile] = []
+    for entry in root.names(folder):
+        name = entry.name
+        if is_ignored(name, options.ignore):
+            listing.ignored += 1
+        elif entry.is_dir(follow_symlinks=False):
+            listing.folders.append(name)
+        elif not (is_media(name) or is_sidecar(name)) or not entry.is_file(follow_symlinks=False):
+            listing.ignored += 1
+        else:
+            status = _status(entry, folder)
+            if status is None:
+                continue
+            if is_young(status.st_ctime_ns, now_ns, options.stable_for_s):
+                listing.young.append(name)
+                continue
+            stamp = stamp_of(status.st_size, status.st_mtime_ns, status.st_ino)
+            kept = listing.files if is_media(name) else sidecars
+            kept.append(SeenFile(name, stamp))
+    listing.files.sort(key=lambda file: file.name)
+    listing.folders.sort()
+    _pair(listing, sidecars)
+    return listing
+
+
+def is_media(name: str) -> bool:
+    """Whether a name stands for a picture or video that is looked into."""
+    return bool(types_by_name(name))
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a name stands for metadata of another file."""
+    return name.lower().endswith(_SIDECAR)
+
+
+def folder_key(folder: str) -> str:
+    """The batch key of a folder, given by its path below the root."""
+    return key_of(folder) if folder else ROOT_KEY
+
+
+def folder_of(root: SafeRoot, key: str) -> str | None:
+    """The path of the folder that a batch key stands for; None when it is not found.
+
+    The path of a shortened key is looked for where its beginning leads.
+    """
+    if key == ROOT_KEY:
+        return ""
+    return _find(root, "", key) if is_shortened(key) else key
+
+
+def _find(root: SafeRoot, folder: str, key: str) -> str | None:
+    beginning = key[: key.rindex("…")]
+    try:
+        names = [e.name for e in root.names(folder) if e.is_dir(follow_symlinks=False)]
+    except FileMissing:
+        return None
+    for name in names:
+        path = f"{folder}/{name}" if folder else name
+        if key_of(path) == key:
+            return path
+        shown = key_of(path).partition("…")[0]
+        if beginning.startswith(shown) or shown.startswith(beginning):
+            found = _find(root, path, key)
+            if found is not None:
+                return found
+    return None
+
+
+def _status(entry: os.DirEntry[str], folder: str) -> os.stat_result | None:
+    """What the system says of an entry; None when it went away meanwhile."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise source_fault(error, f"{folder}/{entry.name}" if folder else entry.name) from error
+
+
+def _pair(listing: Listing, sidecars: list[SeenFile]) -> None:
+    """Give each sidecar to its picture or video; one that has none is ignored."""
+    if not sidecars:
+        return
+    names = [file.name for file in (*listing.files, *sidecars) if is_utf8(file.name)]
+    endings = {name.rpartition(".")[2].lower() for name in names}
+    belongs = {
+        one.name: one.to
+        for one in pair(
+            names,
+            pictures=frozenset(e for e in endings if _is(e, "image/") and e not in RAW_ENDINGS),
+            raws=RAW_ENDINGS,
+            videos=frozenset(e for e in endings if _is(e, "video/")),
+        )
+        if one.companion is Companion.XMP
+    }
+    for file in sorted(sidecars, key=lambda file: file.name):
+        if file.name in belongs:
+            listing.sidecars.append(SeenFile(file.name, file.stamp, of=belongs[file.name]))
+        else:
+            listing.ignored += 1
+
+
+def _is(ending: str, kind: str) -> bool:
+    return any(media_type.startswith(kind) for media_type in types_by_name(f"x.{ending}"))

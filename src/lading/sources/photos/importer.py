@@ -1,0 +1,179 @@
+"""Takes one file in: reads it once for all that is derived of it, and then writes its rows.
+
+The file stays where it is. What is derived goes into the installation's store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from lading.base.errors import InternalError, LadingError, printable
+from lading.ingest.source import FetchContext, ItemRefused
+from lading.ledger.states import Outcome
+from lading.library.photo_values import FilePlace, FileStamp, Photo
+from lading.library.photos import retire_file, save_photo, save_sidecar
+from lading.media.derive import Wanted
+from lading.media.thumbnails import ThumbnailSpec
+from lading.sources.photos.deriving import Deriving, stamp_of
+from lading.sources.photos.facts import StoredThumbnail, photo_of, refusal
+from lading.sources.photos.reasons import REASONS, reason_of
+from lading.sources.photos.rules import SeenFile
+from lading.storage.port import ObjectStore
+from lading.storage.roots import FileMissing, RootMissing, SafeRoot
+from lading.storage.transfer import FileChanged, hash_file
+
+XMP_TYPE: Final = "application/rdf+xml"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPhoto:
+    """A picture or video that was read, with its thumbnails in the store."""
+
+    stamp: FileStamp
+    photo: Photo
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSidecar:
+    """A sidecar that was hashed, and the picture it belongs to."""
+
+    stamp: FileStamp
+    of: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Nothing is at this place any more."""
+
+    location: str
+
+
+Fetched = ReadPhoto | ReadSidecar | Vanished
+
+
+class Importer:
+    """Takes the files of one folder in; the same one serves several threads.
+
+    `require_root` raises `SourceMissing` when the source's root is gone or another.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        folder: str,
+        root: SafeRoot,
+        deriving: Deriving,
+        *,
+        thumbnail_side: int,
+        batch_id: int,
+        require_root: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._folder = folder
+        self._root = root
+        self._deriving = deriving
+        self._wanted = Wanted(thumbnails=(ThumbnailSpec(thumbnail_side),))
+        self._batch_id = batch_id
+        self._require_root = require_root
+
+    def place(self, name: str) -> FilePlace:
+        """Where a file of the folder is."""
+        return FilePlace(self._source, self._folder, name)
+
+    def read(self, file: SeenFile, context: FetchContext) -> ReadPhoto:
+        """Read a picture or video, and store its thumbnails. Raises `ItemRefused`."""
+        with self._faults(file.name):
+            derived = self._deriving.derive(
+                self._root,
+                self.place(file.name).location,
+                file.stamp,
+                self._wanted,
+                meter=context.meter,
+                stop=context.stop,
+            )
+            refused = refusal(derived)
+            if refused is not None:
+                raise refused
+        thumbnails = [
+            StoredThumbnail(one, hashlib.sha256(one.data).hexdigest()) for one in derived.thumbnails
+        ]
+        for one in thumbnails:
+            _store(one, context)
+        title = printable(file.name)
+        return ReadPhoto(
+            file.stamp, photo_of(derived, thumbnails, title=title, store=context.store.name)
+        )
+
+    def read_sidecar(self, file: SeenFile, context: FetchContext) -> ReadSidecar:
+        """Hash a sidecar. Raises `ItemRefused`."""
+        with self._faults(file.name):
+            location = self.place(file.name).location
+            facts = self._root.stat(location)
+            found = hash_file(self._root, location, meter=context.meter, stop=context.stop)
+            stamp = stamp_of(found.size_bytes, found.mtime_ns, facts.inode)
+            if stamp != file.stamp:
+                raise FileChanged("The file was written to after it was decided about")
+        return ReadSidecar(file.stamp, file.of or "", found.sha256)
+
+    def require_gone(self, location: str) -> Vanished:
+        """Look once more that nothing is there. Raises `ItemRefused`, `SourceMissing`."""
+        try:
+            self._root.stat(location)
+        except FileMissing:
+            self._require_root()
+            return Vanished(location)
+        except LadingError:
+            self._require_root()
+        raise ItemRefused(REASONS["file_back"], subject=location)
+
+    def write(self, conn: Connection, name: str, fetched: object) -> Outcome:
+        """Write the rows of one file in the caller's transaction. Raises `ItemRefused`."""
+        place = self.place(name)
+        match fetched:
+            case ReadPhoto(stamp, photo):
+                return save_photo(conn, place, stamp, photo, batch_id=self._batch_id)
+            case ReadSidecar(stamp, of, sha256):
+                with self._faults(name):
+                    return save_sidecar(
+                        conn, place, stamp, of=of, sha256=sha256, media_type=XMP_TYPE
+                    )
+            case Vanished(location):
+                return retire_file(conn, FilePlace.at(self._source, location))
+        raise InternalError("the item was fetched by another source", subject=name)
+
+    @contextmanager
+    def _faults(self, name: str) -> Iterator[None]:
+        """Tell what is wrong with the file apart from a source that is gone."""
+        try:
+            yield
+        except RootMissing:
+            self._require_root()
+            raise
+        except LadingError as error:
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            self._require_root()
+            words = error.message if error.found is None else f"{error.message}: {error.found}"
+            raise ItemRefused(
+                reason, subject=name, expected=error.expected, found=f"{error.code}: {words}"
+            ) from error
+
+
+def _store(made: StoredThumbnail, context: FetchContext) -> None:
+    store: ObjectStore = context.store
+    if store.head(made.key) is None:
+        store.put(
+            made.key,
+            iter([made.thumbnail.data]),
+            sha256=made.sha256,
+            media_type=made.thumbnail.media_type,
+            owner=context.owner,
+        )
