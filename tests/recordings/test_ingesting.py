@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -246,6 +247,33 @@ def test_what_is_read_after_the_rig_began_is_bounded_by_a_chunk_a_file(
     assert result.paused
     assert before[0] >= 4 * CHUNK_BYTES
     assert after_it[0] <= CHUNK_BYTES * files_at_once
+
+
+@pytest.mark.parametrize("server", ["ministack"])
+def test_hashing_adds_no_second_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    s3_server_of: Callable[[str], S3Facts],
+    server: str,
+) -> None:
+    part_bytes = 5 * 1024 * 1024
+    options = s3_server_of(server).options(prefix=own_prefix(), part_bytes=part_bytes)
+    sizes = {"camera_0/long.mp4": 2 * part_bytes + 7, "eeg_a/a.edf": 70_000, "notes_a/n.txt": 0}
+    folder = make_recording(tmp_path, files=sizes)
+    lock, seen = threading.Lock(), Counter[str]()
+    read = SafeFile.read
+
+    def counted(self: SafeFile, size: int = -1) -> bytes:
+        chunk = read(self, size) or b""
+        with lock:
+            seen[self.relative] += len(chunk)
+        return chunk
+
+    monkeypatch.setattr(SafeFile, "read", counted)
+    repository = bucket_repository(options)
+    recording = open_local(folder / "manifest.json", folder, participant="Aria Lin")
+    ingest_recording(repository, recording)
+    assert +seen == +Counter(sizes)
 
 
 def test_the_rig_is_asked_before_anything_is_sent(plain: Repository, tmp_path: Path) -> None:
