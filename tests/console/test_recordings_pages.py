@@ -5,15 +5,24 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from lading.accounts.values import Role
 from lading.catalog.catalog import Catalog
+from lading.console.app import open_console
+from lading.console.live.fragments import Fragment, Fragments, Notice, Visible
+from lading.console.live.ticks import Tick
+from lading.console.pages import recordings
 from lading.console.readers.recordings_held import RecordingsSlow, ask
+from lading.db.clock import now
 from lading.jobs.states import JobState
+from lading.jobs.tables import import_job
 from lading.jobs.values import JobFilter
-from lading.ledger.queries import list_events
+from lading.ledger.events import BatchFound
+from lading.ledger.queries import find_batch, list_events
 from lading.ledger.recording_events import RecordingDownloaded, RecordingVerified
 from lading.sources.recordings import jobs
 from lading.sources.recordings.source import RecordingsSource
@@ -94,7 +103,8 @@ def test_the_list_is_the_catalogs_with_what_the_ledger_knows(visitor: Visitor) -
     assert rows[PLAIN]["State"] == "Registered"
     assert rows[PLAIN]["Participants"] == "unknown"
     assert rows[HALVES]["Modalities"] == "camera_0, camera_1, eeg, mic, session"
-    assert (rows[HALVES]["Files"], rows[HALVES]["Duration"]) == ("6", "1:02")
+    assert (rows[HALVES]["Bytes"], rows[HALVES]["Duration"]) == ("25.0 kB 6 files", "1:02")
+    assert rows[HALVES]["Where"] == "On the rig Not all good Registered"
     assert rows[VERIFIED]["Where"] == "On the rig Stored Registered"
 
 
@@ -365,3 +375,50 @@ def test_a_conflict_of_what_is_on_the_rig_is_uploaded_under_the_policy_chosen(ow
         work_on(own, jobs.REGISTER)
         row = catalog_of(own).get_recording(hash_of(folder))
         assert row.participant_ids == ("Dana Fox", "Gil Hart")
+
+
+def test_rows_are_sent_anew_to_who_looks_at_them(own: Served) -> None:
+    fragments = Fragments()
+    recordings.live(fragments)
+    caller = own.accounts.caller_of_session(own.session_of(Role.OPERATOR))
+    assert caller is not None
+    with own.lading.db.read() as conn:
+        batch = find_batch(conn, WAITING)
+    (job,) = own.lading.queue.list(JobFilter(kinds=[jobs.VERIFY], states=[JobState.QUEUED])).jobs
+    visible = Visible(batches=frozenset({batch.id}), jobs=frozenset({job.id}), since=1)
+    tick = Tick(
+        since=1,
+        seq=2,
+        at=datetime(2026, 11, 21, tzinfo=UTC),
+        kinds=frozenset({BatchFound.kind}),
+        batch_ids=frozenset({batch.id}),
+        job_ids=frozenset({job.id}),
+    )
+    made = fragments.render(open_console(own.lading), caller, ["recordings"], visible, tick)
+    html = {one.target_id: one.html for one in made if isinstance(one, Fragment)}
+    assert set(html) == {f"rec-{batch.id}", f"j-{job.id}"}
+    assert all(f'id="{target}"' in text for target, text in html.items())
+    assert "Local only" in html[f"rec-{batch.id}"]
+    assert [one.facts for one in made if isinstance(one, Notice)] == [{"new": 5}]
+
+
+def test_a_running_job_tells_processed_and_transferred_bytes_apart(own: Served) -> None:
+    (job,) = own.lading.queue.list(JobFilter(kinds=[jobs.VERIFY], states=[JobState.QUEUED])).jobs
+    with own.lading.db.write() as conn:
+        conn.execute(
+            update(import_job)
+            .where(import_job.c.id == job.id)
+            .values(
+                status=JobState.RUNNING.value,
+                worker="w",
+                started_at=now(),
+                heartbeat_at=now(),
+                bytes_moved=1_000,
+                bytes_skipped=2_000,
+                bytes_total=4_000,
+            )
+        )
+    with visiting(own) as operator:
+        (row,) = operator.get("/recordings").rows("Jobs of recordings")
+        assert row["State"] == "Running"
+        assert "3.0 kB processed of 4.0 kB 1.0 kB transferred" in row["Bytes"]

@@ -121,8 +121,8 @@ to them), and `manifest_bytes_max` (a larger manifest is refused). An `archive` 
 `endpoint`, `region`, `access_key`, `secret_key`, `session_token`, `allow_http`, `dry_run` and
 `safe_run`, each also by a name of the environment above, and others of its own. A `recordings`
 source has `path` (the folder that has the recordings in it), `profile` and `config_path` (where
-they go), `stable_for_s`, `max_concurrent_files`, `augment` and `active_marker`, which
-[the page about recordings](how-to/recordings-from-a-nas.md) explains.
+they go), `stable_for_s`, `max_concurrent_files`, `augment`, `active_marker` and `download_dir`,
+which [the page about recordings](how-to/recordings-from-a-nas.md) explains.
 """
 
 

@@ -42,14 +42,10 @@ from lading.console.api.conventions import (
     rehearsed,
 )
 from lading.console.parts import Console
-from lading.console.readers.recordings import (
-    RECORDING_FIELDS,
-    Person,
-    RecordingLine,
-    read_recordings,
-)
+from lading.console.readers.recordings import RECORDING_FIELDS, read_recordings
 from lading.console.readers.recordings_held import source_of
 from lading.console.readers.recordings_jobs import Verification
+from lading.console.readers.recordings_lines import Person, RecordingLine
 from lading.console.readers.recordings_one import (
     FileLine,
     ManifestLine,

@@ -20,17 +20,14 @@ from lading.console.readers.operations import told_of
 from lading.console.readers.recordings import (
     LOCAL,
     RECORDING_FIELDS,
-    RECORDINGS,
     STORED,
     VIEWS,
-    RecordingList,
-    count_local,
-    count_newer,
-    read_local_lines,
     read_recordings,
 )
 from lading.console.readers.recordings_held import source_of, sources_of
 from lading.console.readers.recordings_jobs import lines_of, read_jobs, read_lines_of
+from lading.console.readers.recordings_lines import RECORDINGS, RecordingList
+from lading.console.readers.recordings_local import count_local, count_newer, read_local_lines
 from lading.console.render import page, row_shell
 from lading.console.security.guards import requires
 from lading.ledger.events import BatchFound

@@ -16,8 +16,8 @@ from lading.console.listing import Field, read_query
 from lading.console.pages.forms import Form, one, required, see_other, with_parameters
 from lading.console.pages.recordings import following
 from lading.console.parts import Console
-from lading.console.readers.recordings import RECORDINGS, ingest_url, recording_url
 from lading.console.readers.recordings_jobs import lines_of, read_jobs
+from lading.console.readers.recordings_lines import RECORDINGS, ingest_url, recording_url
 from lading.console.readers.recordings_plan import PATH_WORDS, PATHS, read_plan
 from lading.console.recordings_words import BOTH, POLICY_WORDS
 from lading.console.render import page

@@ -19,8 +19,8 @@ from lading.console.pages.forms import Form, local_path, one, see_other
 from lading.console.pages.library_scope import audit_lines
 from lading.console.pages.recordings import following
 from lading.console.parts import Console
-from lading.console.readers.recordings import RECORDINGS, ingest_url, recording_url
 from lading.console.readers.recordings_jobs import lines_of, read_jobs
+from lading.console.readers.recordings_lines import RECORDINGS, ingest_url, recording_url
 from lading.console.readers.recordings_one import (
     Recording,
     read_events,

@@ -7,50 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from sqlalchemy import Connection, select
-
-from lading.base.errors import LadingError
 from lading.catalog.catalog import Catalog
 from lading.catalog.pages import cursor_after
 from lading.catalog.rules import modality_keys
-from lading.catalog.values import UNKNOWN_PARTICIPANT, ModalityRow, ParticipantRow, RecordingRow
-from lading.console.listing import Field, parse_instant
+from lading.catalog.values import ModalityRow, ParticipantRow, RecordingRow
+from lading.console.listing import Field
 from lading.console.parts import Console
-from lading.console.readers.import_queue import batch_url
-from lading.console.readers.recordings_held import ask, sources_of
+from lading.console.readers.recordings_held import ask
 from lading.console.readers.recordings_jobs import Verification, latest_verifications
+from lading.console.readers.recordings_lines import (
+    RecordingLine,
+    RecordingList,
+    batches_of,
+    identifier_of,
+    line_of,
+)
+from lading.console.readers.recordings_local import read_local
 from lading.console.recordings_words import (
     STATES,
     UNREGISTERED,
     VERIFIED,
     VERIFY_FAILED,
-    local_state,
-    registered_state,
 )
-from lading.console.vocabulary import Look
-from lading.db.counting import Count, count_capped
-from lading.ingest.source import SourceBusy
-from lading.jobs.queries import newest_jobs
-from lading.jobs.states import JobState
-from lading.jobs.values import JobRow
-from lading.ledger.batch_lists import BatchFilter, count_batches_by_state, list_batches
+from lading.db.counting import Count
 from lading.ledger.batches import Batch
-from lading.ledger.events import BatchFound
-from lading.ledger.states import BatchState, Outcome
-from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
 from lading.sources.recordings.errors import RecordingIdRefused
-from lading.sources.recordings.jobs import rig_of
 from lading.sources.recordings.layout import begun_at, check_id, location_of
-from lading.sources.recordings.open_batch import REGISTRATION
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.source import RecordingsSource
 
-RECORDINGS: Final = "/recordings"
 LOCAL: Final = "local"
 STORED: Final = "stored"
 VIEWS: Final[Mapping[str, str]] = {
@@ -71,85 +59,6 @@ RECORDING_FIELDS: Final = (
 WALKED_MAX: Final = 5_000
 """How many recordings one page looks at for those that have a modality, or are not registered."""
 _WALKED_AT_ONCE: Final = 500
-_ENDED_WELL: Final = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
-_NOT_REGISTERED: Final = tuple(
-    state for state in BatchState if state not in {BatchState.IMPORTED, BatchState.SUPERSEDED}
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A participant of a recording; `known` is False of `__unknown__`."""
-
-    id: str
-    name: str
-    known: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingLine:
-    """One recording in a list. `local` and `stored` are None where nobody looked.
-
-    `checked` says what the last verification compared; it is None when there was none lately.
-    """
-
-    source: str
-    recording_id: str
-    recording_hash: str | None
-    state: str
-    started_at: datetime | None
-    duration_s: float | None
-    participants: Sequence[Person]
-    modalities: Sequence[str]
-    files: int | None
-    size_bytes: int | None
-    local: bool | None
-    stored: bool | None
-    registered: bool
-    checked: str | None = None
-    checked_at: datetime | None = None
-    batch_id: int | None = None
-    batch_url: str | None = None
-    reason: str | None = None
-
-    @property
-    def look(self) -> Look:
-        """How its state is shown."""
-        return STATES[self.state]
-
-    @property
-    def url(self) -> str:
-        """Its page: that of the recording or, before it is registered, how to take it in."""
-        if self.registered and self.recording_hash:
-            return recording_url(self.source, self.recording_hash)
-        return ingest_url(self.source, self.recording_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingList:
-    """A page of recordings. `count` is None where nobody counts; `error` says why there are none.
-
-    `seen` is how many were looked at when that many were not enough to fill the page.
-    """
-
-    lines: Sequence[RecordingLine] = ()
-    count: Count | None = None
-    next_cursor: str | None = None
-    prev_cursor: str | None = None
-    error: LadingError | None = None
-    seen: int | None = None
-
-
-def recording_url(source: str, recording_hash: str, tab: str = "") -> str:
-    """The page of a registered recording."""
-    return (
-        f"{RECORDINGS}/{recording_hash}{f'/{tab}' if tab else ''}?{urlencode({'source': source})}"
-    )
-
-
-def ingest_url(source: str, recording_id: str) -> str:
-    """The page that says how a recording can be taken in."""
-    return f"{RECORDINGS}/ingest?{urlencode({'source': source, 'id': recording_id})}"
 
 
 def read_recordings(
@@ -165,7 +74,7 @@ def read_recordings(
 ) -> RecordingList:
     """A page of one of the lists. Raises what asking the catalog or the store raises."""
     if view == LOCAL:
-        return _on_the_rig(console, source, q=q, cursor=cursor, limit=limit)
+        return read_local(console, source, q=q, cursor=cursor, limit=limit)
     if view == STORED:
         return _only_stored(source, q=q, cursor=cursor, limit=limit)
     with console.lading.db.read() as conn:
@@ -174,7 +83,7 @@ def read_recordings(
     if view:
         bad = view == VERIFY_FAILED
         where["recording_hash"] = [
-            h for h, one in verified.items() if bool(one.files_failed) is bad
+            each for each, one in verified.items() if bool(one.files_failed) is bad
         ]
         if not where["recording_hash"]:
             return RecordingList(count=Count(0))
@@ -182,92 +91,16 @@ def read_recordings(
         source, lambda held: _page(held.catalog, where, q, modality, cursor=cursor, limit=limit)
     )
     with console.lading.db.read() as conn:
-        batches = _batches_of(conn, source.name, [_identifier(row) for row in found.rows])
+        batches = batches_of(conn, source.name, [identifier_of(row) for row in found.rows])
     return RecordingList(
         lines=[
-            _registered(source.name, row, found, batches.get(_identifier(row)), verified)
+            _registered(source.name, row, found, batches.get(identifier_of(row)), verified)
             for row in found.rows
         ],
         count=found.count,
         next_cursor=found.next,
         seen=found.seen,
     )
-
-
-def line_of(
-    source: str,
-    row: RecordingRow,
-    *,
-    modalities: Sequence[ModalityRow],
-    people: Sequence[ParticipantRow],
-    batch: Batch | None,
-    verification: Verification | None,
-) -> RecordingLine:
-    """A registered recording as lists have it."""
-    named = {each.participant_id: each.display_name for each in people}
-    return RecordingLine(
-        source=source,
-        recording_id=_identifier(row),
-        recording_hash=row.recording_hash,
-        state=registered_state(verification.files_failed if verification else None),
-        started_at=row.started_at,
-        duration_s=row.duration_s,
-        participants=[
-            Person(id=each, name=named.get(each) or each, known=each != UNKNOWN_PARTICIPANT)
-            for each in row.participant_ids
-        ],
-        modalities=list(modality_keys(modalities)),
-        files=sum(each.files_count for each in modalities),
-        size_bytes=sum(each.size_bytes for each in modalities),
-        local=None if batch is None else batch.state is not BatchState.SUPERSEDED,
-        stored=not (verification and verification.files_failed),
-        registered=True,
-        checked=verification.checked if verification else None,
-        checked_at=verification.at if verification else None,
-        batch_id=batch.id if batch else None,
-        batch_url=batch_url(batch) if batch else None,
-    )
-
-
-def find_batch_of(console: Console, source: str, recording_id: str) -> Batch | None:
-    """The batch of a recording, as scans of its folder know it."""
-    with console.lading.db.read() as conn:
-        return _batches_of(conn, source, [recording_id]).get(recording_id)
-
-
-def count_local(console: Console, source: RecordingsSource) -> Count:
-    """How many recordings scans found on the rig that are not registered by them."""
-    with console.lading.db.read() as conn:
-        counts = count_batches_by_state(conn, BatchFilter(source=source.name))
-    return sum((counts[state] for state in _NOT_REGISTERED), Count(0))
-
-
-def count_newer(console: Console, since: int) -> int:
-    """How many recordings scans found after this number of the ledger."""
-    columns = ingest_event.c
-    names = [source.name for source in sources_of(console)]
-    query = select(columns.seq).where(
-        columns.source.in_(names), columns.kind == BatchFound.kind, columns.seq > since
-    )
-    with console.lading.db.read() as conn:
-        return count_capped(conn, query).value
-
-
-def read_local_lines(
-    console: Console, sources: Sequence[RecordingsSource], ids: Sequence[int]
-) -> list[RecordingLine]:
-    """The recordings of these batches, for rows that change while they are seen."""
-    lines = []
-    for source in sources:
-        with console.lading.db.read() as conn:
-            rows = conn.execute(
-                select(ingest_batch).where(
-                    ingest_batch.c.id.in_(sorted(ids)), ingest_batch.c.source == source.name
-                )
-            )
-            batches = [Batch.from_row(row) for row in rows]
-            lines += _local_lines(conn, source, batches)
-    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,88 +172,6 @@ def _registered(
     )
 
 
-def _on_the_rig(
-    console: Console, source: RecordingsSource, *, q: str | None, cursor: str | None, limit: int
-) -> RecordingList:
-    filters = BatchFilter(source=source.name, states=_NOT_REGISTERED, q=q)
-    with console.lading.db.read() as conn:
-        page = list_batches(conn, filters, sort="-updated", cursor=cursor, limit=limit)
-        counts = count_batches_by_state(conn, filters)
-        lines = _local_lines(conn, source, page.batches)
-    return RecordingList(
-        lines=lines,
-        count=sum((counts[state] for state in _NOT_REGISTERED), Count(0)),
-        next_cursor=page.next_cursor,
-        prev_cursor=page.prev_cursor,
-    )
-
-
-def _local_lines(
-    conn: Connection, source: RecordingsSource, batches: Sequence[Batch]
-) -> list[RecordingLine]:
-    jobs = newest_jobs(conn, [batch.id for batch in batches])
-    stored = _with_all_files_stored(conn, batches)
-    rig_active = rig_of(source).is_active()
-    return [
-        _local_line(
-            batch,
-            local_state(
-                batch.state,
-                waits_for_rig=_waits_for_rig(jobs.get(batch.id)),
-                rig_active=rig_active,
-                files_stored=batch.id in stored,
-            ),
-            stored=batch.id in stored,
-        )
-        for batch in batches
-    ]
-
-
-def _local_line(batch: Batch, state: str, *, stored: bool) -> RecordingLine:
-    facts = batch.detail
-    name, started = facts.get("participant"), facts.get("started_at")
-    recording_id = str(facts.get("recording_id") or batch.batch_key)
-    duration = facts.get("duration_s")
-    return RecordingLine(
-        source=batch.source,
-        recording_id=batch.batch_key,
-        recording_hash=facts.get("recording_hash"),
-        state=state,
-        started_at=parse_instant(str(started)) if started else begun_at(recording_id),
-        duration_s=float(duration) if isinstance(duration, int | float) else None,
-        participants=[Person(id=str(name), name=str(name), known=True)] if name else [],
-        modalities=[],
-        files=max(0, batch.items_total - 1),
-        size_bytes=batch.bytes_total,
-        local=True,
-        stored=stored,
-        registered=batch.state is BatchState.IMPORTED,
-        batch_id=batch.id,
-        batch_url=batch_url(batch),
-        reason=batch.reason,
-    )
-
-
-def _waits_for_rig(job: JobRow | None) -> bool:
-    return job is not None and job.status is JobState.WAITING and job.error_code == SourceBusy.code
-
-
-def _with_all_files_stored(conn: Connection, batches: Sequence[Batch]) -> set[int]:
-    """Those batches of which every file is stored, and the registration alone is missing."""
-    ids = [batch.id for batch in batches if batch.state is BatchState.PARTIAL]
-    if not ids:
-        return set()
-    item = ingest_batch_item.c
-    lacking = select(item.batch_id).where(
-        item.batch_id.in_(ids),
-        item.batch_id == ingest_batch.c.id,
-        item.revision == ingest_batch.c.revision,
-        item.kind != REGISTRATION,
-        item.outcome.not_in([outcome.value for outcome in _ENDED_WELL]),
-    )
-    return set(ids) - set(conn.scalars(lacking.distinct()))
-
-
 def _only_stored(
     source: RecordingsSource, *, q: str | None, cursor: str | None, limit: int
 ) -> RecordingList:
@@ -487,17 +238,3 @@ def _stored_line(source: str, recording_id: str) -> RecordingLine:
         stored=True,
         registered=False,
     )
-
-
-def _batches_of(conn: Connection, source: str, keys: Sequence[str]) -> dict[str, Batch]:
-    if not keys:
-        return {}
-    columns = ingest_batch.c
-    rows = conn.execute(
-        select(ingest_batch).where(columns.source == source, columns.batch_key.in_(sorted(keys)))
-    )
-    return {row.batch_key: Batch.from_row(row) for row in rows}
-
-
-def _identifier(row: RecordingRow) -> str:
-    return str(row.metadata.get("manifest_recording_id") or row.recording_hash)

@@ -30,11 +30,11 @@ _asking: Final = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="recording
 
 
 class RecordingsSlow(StoreError):
-    """The catalog or the store of recordings did not answer in time."""
+    """The catalog, the store or the disk of recordings did not answer in time."""
 
     code = "recordings_store_slow"
     http_status = 503
-    next_step = "Load the page again; if it stays so, look whether the bucket can be reached."
+    next_step = "Load the page again; if it stays so, look whether bucket and disk can be reached."
 
 
 def sources_of(console: Console) -> list[RecordingsSource]:
@@ -60,7 +60,14 @@ def ask(
 
     Raises `RecordingsSlow`, and what opening the repository and the question raise.
     """
-    answer = _asking.submit(lambda: question(_repository(source)))
+    return bounded(source, lambda: question(_repository(source)), within_s=within_s)
+
+
+def bounded(
+    source: RecordingsSource, question: Callable[[], T], *, within_s: float = ANSWERS_WITHIN_S
+) -> T:
+    """What `question` answers, which may look at the source's disk. Raises `RecordingsSlow`."""
+    answer = _asking.submit(question)
     try:
         return answer.result(timeout=within_s)
     except TimeoutError as error:
@@ -68,7 +75,8 @@ def ask(
             raise
         answer.cancel()
         raise RecordingsSlow(
-            f"the catalog of recordings did not answer within {within_s:g} s", subject=source.name
+            f"the recordings' catalog, store or disk did not answer within {within_s:g} s",
+            subject=source.name,
         ) from error
 
 

@@ -12,14 +12,14 @@ from lading.catalog.errors import CatalogVersionMissing, RecordingMissing
 from lading.catalog.rules import differences, modality_keys
 from lading.catalog.values import ModalityRow, ParticipantRow, RecordingRow
 from lading.console.parts import Console
-from lading.console.readers.recordings import RecordingLine, line_of
-from lading.console.readers.recordings import find_batch_of as batch_of
 from lading.console.readers.recordings_held import ask, source_of, sources_of
 from lading.console.readers.recordings_jobs import (
     Verification,
     events_of,
     latest_verifications,
 )
+from lading.console.readers.recordings_lines import RecordingLine, line_of
+from lading.console.readers.recordings_lines import find_batch_of as batch_of
 from lading.console.recordings_words import FIELD_WORDS, shown_value
 from lading.db.keyset import BadCursor
 from lading.ledger.queries import EventView

@@ -18,8 +18,8 @@ from lading.catalog.rules import differences
 from lading.catalog.values import ModalityRow, Policy
 from lading.console.parts import Console
 from lading.console.readers.import_queue import batch_url
-from lading.console.readers.recordings import find_batch_of
 from lading.console.readers.recordings_held import ask, source_of
+from lading.console.readers.recordings_lines import find_batch_of
 from lading.console.recordings_words import RowConflict, conflict_between
 from lading.sources.recordings.folder import read_folder
 from lading.sources.recordings.ingesting import open_local, propose_stored
