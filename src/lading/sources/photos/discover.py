@@ -35,6 +35,8 @@ def discover(
     root: SafeRoot, known: Mapping[str, str], options: PhotosOptions
 ) -> Iterator[Discovered]:
     """Every folder that has pictures or videos right in it. Raises `SourceMissing`."""
+    # Folders that were replaced a moment ago are to be seen.
+    root.close()
     try:
         yield from _Walk(root, known, options).run()
     except RootMissing as error:

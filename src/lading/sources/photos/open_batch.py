@@ -48,7 +48,10 @@ class _Unmetered:
 
 
 class FolderBatch:
-    """What a folder's batch can do, whether it was just listed or decided about before."""
+    """What a folder's batch can do, whether it was just listed or decided about before.
+
+    `stamps` are of the files that are there now, as far as sidecars need them.
+    """
 
     type = TYPE
     action = ACTION
@@ -62,6 +65,7 @@ class FolderBatch:
         *,
         manifest_sha256: str,
         fetches_max: int,
+        stamps: Mapping[str, FileStamp] | None = None,
     ) -> None:
         self.manifest_sha256 = manifest_sha256
         self.fetches_max = fetches_max
@@ -69,6 +73,7 @@ class FolderBatch:
         self._folder = folder
         self._root = root
         self._importer = importer
+        self._stamps = stamps or {}
 
     def decide(
         self, conn: Connection, items: Sequence[Item], *, check_bytes: bool = False
@@ -118,8 +123,10 @@ class FolderBatch:
             return Decided(Decision.CREATE, detail=detail)
         same = is_as_recorded(file.stamp, known)
         if file.of is not None:
-            main = recorded.get(file.of)
+            # Where the picture becomes another asset, its sidecar goes along.
+            main, seen = recorded.get(file.of), self._stamps.get(file.of)
             same = same and main is not None and main.asset_id == known.asset_id
+            same = same and (seen is None or is_as_recorded(seen, main))
         if same and check_bytes and file.of is None:
             return self._checked(known, detail)
         if same:
@@ -155,7 +162,8 @@ class ListedFolder(FolderBatch):
         vanish_files_max: int,
         **options: Any,
     ) -> None:
-        super().__init__(*args, manifest_sha256=listing.digest, **options)
+        stamps = {file.name: file.stamp for file in listing.files} if listing.sidecars else {}
+        super().__init__(*args, manifest_sha256=listing.digest, stamps=stamps, **options)
         self.detail: Mapping[str, Any] = describe(listing)
         self._listing = listing
         self._digest = digest

@@ -139,6 +139,7 @@ class PhotosSource:
 
     def _listing(self, batch: BatchRef) -> Listing:
         """What is in the folder; nothing, when a scan found that it is gone and was believed."""
+        self._root.close()  # folders that were replaced a moment ago are to be seen
         refused = partial(BatchRefused, subject=printable(batch.key))
         try:
             folder = folder_of(self._root, batch.key)
