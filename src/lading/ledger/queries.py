@@ -65,11 +65,11 @@ def find_batch(conn: Connection, name: str) -> Batch:
         row = conn.execute(select(ingest_batch).where(_batch.id == int(name))).one_or_none()
         if row is not None:
             return Batch.from_row(row)
-    if len(name) < NAME_PREFIX_LENGTH_MIN:
-        raise BatchMissing("no such batch", subject=name)
+    # A short name may be a key, such as a folder's, and is too little for a beginning.
+    short = len(name) < NAME_PREFIX_LENGTH_MIN
     rows = conn.execute(
         select(ingest_batch)
-        .where(starts_with(_batch.batch_key, name))
+        .where(_batch.batch_key == name if short else starts_with(_batch.batch_key, name))
         .order_by(_batch.batch_key, _batch.id)
         .limit(3)
     ).all()
