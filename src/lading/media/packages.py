@@ -68,6 +68,18 @@ def raw() -> Any:
 
 
 @cache
+def dlib() -> Any:
+    """dlib, which finds faces and measures them."""
+    return _package("dlib", "faces")
+
+
+@cache
+def numpy() -> Any:
+    """NumPy, in which many distances are computed at once."""
+    return _package("numpy", "faces")
+
+
+@cache
 def filetype() -> Any:
     """filetype, tables of signatures."""
     return _package("filetype", "media")

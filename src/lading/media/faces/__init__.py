@@ -1,0 +1,1 @@
+"""Finds faces in pictures, measures them, and tells whose they are; knows no database."""
