@@ -44,7 +44,7 @@ class FaceToMatch(NamedTuple):
 class KnownPersons:
     """The reference images of all persons that faces are compared with.
 
-    `kind` is that of their embeddings. Raises `EmbeddingsDiffer` for more than one kind.
+    Raises `EmbeddingsDiffer` for embeddings of more than one kind.
     """
 
     def __init__(self, references: Iterable[Reference]) -> None:
@@ -52,7 +52,8 @@ class KnownPersons:
         for reference in references:
             by_person.setdefault(reference.person, []).append(reference)
         ordered = [reference for group in by_person.values() for reference in group]
-        self.kind = ordered[0].embedding.kind if ordered else None
+        # What all others have to be like.
+        self._pattern = [reference.embedding for reference in ordered[:1]]
         self._persons = list(by_person)
         self._number_of = {person: number for number, person in enumerate(self._persons)}
         self._references = [reference.reference for reference in ordered]
@@ -141,15 +142,11 @@ class KnownPersons:
     def _table(self, embeddings: list[Embedding]) -> Any:
         """Their vectors as rows of 64-bit floats. Raises `EmbeddingsDiffer`."""
         np = numpy()
-        kinds = {self.kind or "", *(embedding.kind for embedding in embeddings)}
-        lengths = {len(embedding.vector) for embedding in embeddings}
+        kinds = {(one.kind, len(one.vector) // 4) for one in (*embeddings, *self._pattern)}
         if len(kinds) > 1:
             raise EmbeddingsDiffer(
-                "Embeddings of two kinds cannot be compared", found=", ".join(sorted(kinds))
-            )
-        if len(lengths) > 1:
-            raise EmbeddingsDiffer(
-                "Embeddings of one kind have different lengths", subject=self.kind, found=lengths
+                "Embeddings of two kinds cannot be compared",
+                found=", ".join(f"{kind} of {count} numbers" for kind, count in sorted(kinds)),
             )
         data = b"".join(embedding.vector for embedding in embeddings)
         return np.frombuffer(data, "<f4").reshape(len(embeddings), -1).astype(np.float64)
