@@ -99,12 +99,6 @@ class RowConflict:
     settled_by: Sequence[str]
     modalities_differ: Sequence[str] = ()
 
-    @property
-    def needs_both(self) -> bool:
-        """Whether extend and merge settle it together, and neither of them alone."""
-        alone = {Policy.EXTEND.value, Policy.MERGE_PARTICIPANTS.value}
-        return BOTH in self.settled_by and not alone & set(self.settled_by)
-
 
 BOTH: Final = "extend+merge_participants"
 _CHOICES: Final[Mapping[str, tuple[Policy, ...]]] = {
@@ -119,7 +113,9 @@ _CHOICES: Final[Mapping[str, tuple[Policy, ...]]] = {
 def local_state(
     state: BatchState, *, waits_for_rig: bool, rig_active: bool, files_stored: bool
 ) -> str:
-    """Where a recording stands that the catalog does not have, by its batch."""
+    """Where a recording on the rig stands, by its batch."""
+    if state is BatchState.IMPORTED:
+        return REGISTERED
     if waits_for_rig or (rig_active and state in ACTIVE_BATCH_STATES):
         return PAUSED
     if state in ACTIVE_BATCH_STATES:
