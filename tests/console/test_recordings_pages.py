@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -422,3 +423,16 @@ def test_a_running_job_tells_processed_and_transferred_bytes_apart(own: Served) 
         (row,) = operator.get("/recordings").rows("Jobs of recordings")
         assert row["State"] == "Running"
         assert "3.0 kB processed of 4.0 kB 1.0 kB transferred" in row["Bytes"]
+
+
+def test_without_a_folder_for_downloads_the_page_says_how_to_fetch_it(own: Served) -> None:
+    source = source_of(own)
+    source.options = replace(source.options, download_dir=None)
+    with visiting(own) as operator:
+        path = page_of(own, VERIFIED)
+        sight = operator.get(f"{path}/verify")
+        assert "Download" not in sight.buttons()
+        recording_hash = path.rpartition("/")[2]
+        assert f"lading recordings --profile lab download {recording_hash} --to ." in sight.text
+        refused = operator.post(f"{path}/download", status=409)
+        assert "download_dir" in refused.html

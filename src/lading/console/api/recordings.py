@@ -160,7 +160,7 @@ def list_recordings(
 ) -> Many[RecordingLine]:
     """Those of the catalog; with `state=local` those on the rig, with `stored` those only stored.
 
-    Other states are `verified` and `verify_failed`. A page by modality looks at 5,000 recordings at
+    Other states are `verified` and `verify_failed`. A page by modality looks at 2,000 recordings at
     the most, so it may be shorter than `limit` and have a `next` all the same.
     """
     query = asked(

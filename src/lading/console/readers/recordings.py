@@ -56,7 +56,7 @@ RECORDING_FIELDS: Final = (
     Field("participant", "Participant"),
     Field("source", "Source"),
 )
-WALKED_MAX: Final = 5_000
+WALKED_MAX: Final = 2_000
 """How many recordings one page looks at for those that have a modality, or are not registered."""
 _WALKED_AT_ONCE: Final = 500
 

@@ -25,7 +25,7 @@ from lading.ledger.recording_events import (
 )
 from lading.sources.recordings.jobs import KINDS
 
-LOOKED_BACK_MAX: Final = 2_000
+LOOKED_BACK_MAX: Final = 1_000
 """Among how many of the source's latest verifications that of a recording is looked for."""
 JOBS_MAX: Final = 50
 FAILED_JOBS_MAX: Final = 5
