@@ -132,6 +132,11 @@ def test_the_lists_are_narrowed_by_their_address(
     assert list(listed(sight)) == found if found else "Nothing matches" in sight.text
 
 
+def test_a_hash_that_is_typed_leads_to_its_recording(visitor: Visitor, looked_at: Served) -> None:
+    recording_hash = page_of(looked_at, PLAIN).rpartition("/")[2]
+    assert list(listed(visitor.get(f"/go?q={recording_hash}"))) == [PLAIN]
+
+
 def test_a_catalog_that_is_away_is_said_and_breaks_no_page(own: Served) -> None:
     shutil.move(own.folder / "kept", own.folder / "gone")
     with visiting(own) as operator:

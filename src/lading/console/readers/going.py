@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -14,6 +14,8 @@ from lading.console.event_links import event_url
 from lading.console.job_words import kind_word, worker_name, worker_url
 from lading.console.parts import Console
 from lading.console.readers.import_queue import batch_url
+from lading.console.readers.recordings_held import sources_of
+from lading.console.readers.recordings_lines import RECORDINGS
 from lading.console.render import UNKNOWN_REASON
 from lading.db.walks import starts_with
 from lading.jobs.tables import import_job
@@ -38,6 +40,7 @@ _SECTIONS: Final = {
 }
 _NUMBER: Final = re.compile(r"(?:job|batch|#)?\s*([0-9]{1,18})", re.IGNORECASE)
 _EVENT: Final = re.compile(r"(?:event\s*|e)([0-9]{1,18})", re.IGNORECASE)
+_RECORDING: Final = re.compile(r"rec_[A-Za-z0-9._-]+|[0-9a-f]{16,64}")
 _HEX: Final = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})", re.IGNORECASE)
 
 
@@ -227,6 +230,13 @@ def _reasons(console: Console, _conn: Connection, typed: str) -> Iterator[Hit]:
             )
 
 
+def _recordings(console: Console, _conn: Connection, typed: str) -> Iterator[Hit]:
+    """The way to look in the catalog of recordings, which is not asked while one waits here."""
+    if _RECORDING.fullmatch(typed) and sources_of(console):
+        url = f"{RECORDINGS}?{urlencode({'q': typed})}"
+        yield Hit("Recordings", typed, url, note="look in the catalog")
+
+
 _SEARCHES: Final[Sequence[Search]] = (
     _numbered,
     _batches,
@@ -235,6 +245,7 @@ _SEARCHES: Final[Sequence[Search]] = (
     _assets,
     _containers,
     _named,
+    _recordings,
     _workers,
     _reasons,
 )
