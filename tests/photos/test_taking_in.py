@@ -21,8 +21,10 @@ from lading.ingest.scan import ScanNotBelieved
 from lading.ingest.source import BatchRef, SourceMissing
 from lading.ingest.verifying import VerifyLevel, verify_library
 from lading.ledger.states import BatchState
+from lading.library.assets import find_files, save_asset
 from lading.library.tables import asset_file, derivation, photo_file
 from lading.library.trash import delete_assets
+from lading.library.values import AssetFacts, FileFacts
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.source_suite import tree_snapshot
 from tests.media.written import encoded, full_exif, write_video
@@ -397,3 +399,39 @@ def test_what_was_copied_over_the_tree_again_changes_nothing(
     installation.take_in()
     assert outcomes(installation, key) == {"unchanged": 2}
     assert {row.content_hash for row in files(installation).values()} == held
+
+
+def test_what_another_source_says_of_the_same_content_takes_no_place_away(
+    bench: PhotosBench, database: Database, tmp_path: Path
+) -> None:
+    installation = installed(database, bench, tmp_path)
+    path = bench.write("album/a.jpg")
+    installation.take_in()
+    digest, size = sha256(path), path.stat().st_size
+    copy = FileFacts(
+        role="original",
+        path="original/a.jpg",
+        sha256=digest,
+        size_bytes=size,
+        store="library",
+        location=f"files/{digest}",
+    )
+    facts = AssetFacts(content_hash=digest, asset_type="photo", title="Harbour")
+    with database.write() as conn:
+        save_asset(conn, facts, [copy])
+    with database.read() as conn:
+        (row,) = conn.execute(select(asset_file.c.asset_id).where(asset_file.c.path == copy.path))
+        live = find_files(conn, [row.asset_id])[row.asset_id]
+    assert [file.facts.path for file in live] == [
+        "derived/thumbnail-512.jpeg",
+        "home/album/a.jpg",
+        "original/a.jpg",
+    ]
+    os.utime(path)
+    bench.write("album/b.jpg")
+    installation.take_in()
+    assert assets(installation)[digest].captured_at is None  # as the other source has it
+    bench.remove("album/a.jpg")
+    installation.take_in()
+    kept = assets(installation)[digest]
+    assert (kept.title, kept.deleted_at) == ("Harbour", None)

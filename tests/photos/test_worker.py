@@ -163,7 +163,7 @@ def test_the_commands_lead_from_a_folder_to_the_library(tmp_path: Path) -> None:
     settings = tmp_path / "lading.toml"
     settings.write_text(
         f'data_dir = "{tmp_path}/data"\n\n[sources.home]\nkind = "photos"\n'
-        f'path = "{bench.root}"\nstable_for_s = 0\n'
+        'path = "photos"\nstable_for_s = 0\n'
     )
 
     def lading(*arguments: str) -> str:

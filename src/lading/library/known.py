@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, select
 
 from lading.base.errors import RequestError
 from lading.library.statements import chunked
@@ -18,6 +18,8 @@ from lading.library.tables import (
     asset_cover,
     asset_file,
     asset_source,
+    derivation,
+    photo_file,
 )
 from lading.library.values import (
     AssetFacts,
@@ -68,8 +70,8 @@ def load_assets(
     found: dict[str, KnownAsset] = {}
     for chunk in chunked(sorted(set(hashes))):
         rows = _asset_rows(conn, chunk, lock=lock)
-        files = load_files(conn, [row.id for row in rows], deleted=True)
         ids = [row.id for row in rows]
+        files = _proposed_files(conn, ids)
         sources = _sources(conn, ids)
         runs = _ai_runs(conn, ids)
         covers = cover_hashes(conn, ASSET_OWNER, ids)
@@ -117,6 +119,25 @@ def load_files(
     for files in found.values():
         files.sort(key=lambda file: file.facts.path)
     return dict(found)
+
+
+def _proposed_files(conn: Connection, asset_ids: Sequence[int]) -> dict[int, list[FileRow]]:
+    """The files that proposals are about: not the places of photos, and not what we derived.
+
+    Those have rules of their own, and whoever proposes an asset knows nothing of them.
+    """
+    query = select(asset_file).where(
+        asset_file.c.asset_id.in_(asset_ids),
+        ~exists().where(photo_file.c.file_id == asset_file.c.id),
+        ~exists().where(
+            derivation.c.asset_id == asset_file.c.asset_id,
+            derivation.c.file_id == asset_file.c.id,
+        ),
+    )
+    found: dict[int, list[FileRow]] = defaultdict(list)
+    for row in conn.execute(query):
+        found[row.asset_id].append(file_row(row))
+    return found
 
 
 def load_containers(

@@ -154,7 +154,7 @@ def _asset_of(
 def _save_facts(
     conn: Connection, row: Row[Any], facts: AssetFacts, said: PhotoFacts, at: datetime
 ) -> bool:
-    """Write what differs; an asset that another source described keeps that description."""
+    """Write what differs; an asset that another source brings as well keeps its description."""
     known = conn.execute(select(photo).where(photo.c.asset_id == row.id)).one_or_none()
     values = {**asdict(said), "detail": detail_text(said.detail)}
     if known is None:
@@ -162,6 +162,8 @@ def _save_facts(
         insert_missing(conn, photo, [fresh])
         return True
     changed = _update_differing(conn, photo, known, values, photo.c.asset_id == row.id, at=at)
+    if _is_brought_otherwise(conn, row.id):
+        return changed
     # A picture keeps the name it came by first.
     columns = {
         name: value
@@ -301,6 +303,22 @@ def _retire_asset(conn: Connection, asset_id: int, at: datetime) -> None:
     )
     if deleted_at is None and not _has_originals(conn, asset_id):
         _set_deleted(conn, asset_id, at, at)
+
+
+def _is_brought_otherwise(conn: Connection, asset_id: int) -> bool:
+    """Whether an original of the asset is no place of a photo."""
+    query = (
+        select(asset_file.c.id)
+        .outerjoin(photo_file, photo_file.c.file_id == asset_file.c.id)
+        .where(
+            asset_file.c.asset_id == asset_id,
+            asset_file.c.role == ORIGINAL_ROLE,
+            asset_file.c.deleted_at.is_(None),
+            photo_file.c.file_id.is_(None),
+        )
+        .limit(1)
+    )
+    return conn.scalar(query) is not None
 
 
 def _has_originals(conn: Connection, asset_id: int) -> bool:

@@ -34,7 +34,10 @@ DATA_FOLDER: Final = "lading-data"
 FILE_BYTES_MAX: Final = 1_000_000
 _FILE: Final = "file:"
 _IN_FILE: Final = "file"
-_RECORDINGS_PATHS: Final = ("path", "config_path", "download_dir")
+_PATH_OPTIONS: Final[Mapping[object, Collection[str]]] = {
+    "recordings": ("path", "config_path", "download_dir"),
+    "photos": ("path",),
+}
 
 
 def load_settings(path: str | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -206,7 +209,7 @@ def _anchored(values: dict[str, Any], folder: str) -> dict[str, Any]:
 
 def _path_options(source: Mapping[str, Any]) -> Collection[str]:
     """Which options of a source are paths of this machine."""
-    return _RECORDINGS_PATHS if source.get("kind") == "recordings" else ("root",)
+    return _PATH_OPTIONS.get(source.get("kind"), ("root",))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,8 @@ _SIDECAR: Final = ".xmp"
 class Listing:
     """What is in a folder: files to be taken in by name, and the names of the folders in it.
 
-    `young` are names of files that are left for later; `ignored` counts what is neither.
+    `young` are names of files that are left for later; `ignored` counts what is neither. `digest`
+    tells this state of the folder from another.
     """
 
     folder: str
@@ -43,11 +44,7 @@ class Listing:
     folders: list[str] = field(default_factory=list)
     young: list[str] = field(default_factory=list)
     ignored: int = 0
-
-    @property
-    def digest(self) -> str:
-        """What tells this state of the folder from another."""
-        return listing_digest(self.seen())
+    digest: str = listing_digest(())
 
     @property
     def bytes(self) -> int:
@@ -74,23 +71,26 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
         name = entry.name
         if is_ignored(name, options.ignore):
             listing.ignored += 1
-        elif entry.is_dir(follow_symlinks=False):
+            continue
+        if entry.is_dir(follow_symlinks=False):
             listing.folders.append(name)
-        elif not (is_media(name) or is_sidecar(name)) or not entry.is_file(follow_symlinks=False):
+            continue
+        media = is_media(name)
+        if not (media or is_sidecar(name)) or not entry.is_file(follow_symlinks=False):
             listing.ignored += 1
-        else:
-            status = _status(entry, folder)
-            if status is None:
-                continue
-            if is_young(status.st_ctime_ns, now_ns, options.stable_for_s):
-                listing.young.append(name)
-                continue
-            stamp = stamp_of(status.st_size, status.st_mtime_ns, status.st_ino)
-            kept = listing.files if is_media(name) else sidecars
-            kept.append(SeenFile(name, stamp))
+            continue
+        status = _status(entry, folder)
+        if status is None:
+            continue
+        if is_young(status.st_ctime_ns, now_ns, options.stable_for_s):
+            listing.young.append(name)
+            continue
+        stamp = stamp_of(status.st_size, status.st_mtime_ns, status.st_ino)
+        (listing.files if media else sidecars).append(SeenFile(name, stamp))
     listing.files.sort(key=lambda file: file.name)
     listing.folders.sort()
     _pair(listing, sidecars)
+    listing.digest = listing_digest(listing.seen())
     return listing
 
 

@@ -94,8 +94,8 @@ def listing_digest(files: Iterable[SeenFile]) -> str:
     digest = hashlib.sha256()
     for file in files:
         stamp = file.stamp
-        facts = (file.name, stamp.size_bytes, stamp.mtime_ns, stamp.inode, file.of or "")
-        digest.update("\0".join(map(str, facts)).encode("utf-8", "surrogateescape") + b"\n")
+        line = f"{file.name}\0{stamp.size_bytes}\0{stamp.mtime_ns}\0{stamp.inode}\0{file.of}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
