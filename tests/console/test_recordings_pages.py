@@ -24,7 +24,11 @@ from lading.jobs.tables import import_job
 from lading.jobs.values import JobFilter
 from lading.ledger.events import BatchFound
 from lading.ledger.queries import find_batch, list_events
-from lading.ledger.recording_events import RecordingDownloaded, RecordingVerified
+from lading.ledger.recording_events import (
+    RecordingDownloaded,
+    RecordingRegistered,
+    RecordingVerified,
+)
 from lading.sources.recordings import jobs
 from lading.sources.recordings.source import RecordingsSource
 from lading.testing.console_imported import drain
@@ -226,6 +230,7 @@ def test_the_way_that_fits_is_picked_by_what_is_there(visitor: Visitor) -> None:
     sentence, met = plan(CONFLICTING)
     assert sentence == "Register it: its files are stored already."
     assert met["The catalog can take it"] == "by choice"
+    assert plan(HALVES)[1]["Every file that it lists is stored"] == "no"
     assert plan(VERIFIED)[0] == "It is registered exactly so; nothing is left to do."
     assert plan("rec_20200101_000000_none")[1] == {"It is on the rig, or stored": "no"}
     assert (
@@ -315,6 +320,10 @@ def test_what_is_on_the_rig_is_queued_and_waits_while_the_rig_records(own: Serve
         )
         assert done.path.startswith("/operations/")
         work_on(own, "operation")
+        again = operator.get(f"/recordings/ingest?id={WAITING}").rows("Preconditions")
+        assert {row["Precondition"]: row["Met"] for row in again}["No import has it in hand"] == (
+            "no"
+        )
         marker.touch()
         (row,) = listed(operator.get("/recordings?state=local")).values()
         assert row["State"].startswith("Paused: rig is recording")
@@ -441,3 +450,15 @@ def test_without_a_folder_for_downloads_the_page_says_how_to_fetch_it(own: Serve
         assert f"lading recordings --profile lab download {recording_hash} --to ." in sight.text
         refused = operator.post(f"{path}/download", status=409)
         assert "download_dir" in refused.html
+
+
+def test_a_stored_file_that_was_damaged_is_brought_again_from_the_rig(own: Served) -> None:
+    raw = own.folder / "kept/raw/recordings" / VERIFIED
+    (raw / "camera_0/seg_0000.mp4").write_bytes(b"cut")
+    with visiting(own) as operator:
+        plan = operator.get(f"/recordings/ingest?id={VERIFIED}")
+        operator.press(plan, "Upload and register")
+        work_on(own, jobs.REGISTER)
+        assert (raw / "camera_0/seg_0000.mp4").stat().st_size == 7_000
+        facts = said(own, RecordingRegistered.kind)
+        assert (facts["mode"], facts["files_uploaded"], facts["files_skipped"]) == ("upload", 1, 4)

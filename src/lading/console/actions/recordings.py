@@ -109,7 +109,8 @@ def request_ingest(
 ) -> tuple[IngestPlan, Asked]:
     """Take a recording in, by `mode` or by what is there; the plan, and what was asked for.
 
-    A usual upload queues the recording's batch, so that the ledger accounts for each file. With
+    A usual upload queues the recording's batch, so that the ledger accounts for each file; one that
+    is imported already, and whose stored files are not good any more, is brought by a job. With
     `overwrite`, `typed` has to be the recording's identifier. Raises `NotReady`,
     `OverwriteNotTyped`, `BadRecordingRequest`, and what `read_plan` raises.
     """
@@ -122,7 +123,8 @@ def request_ingest(
         )
     plan = read_plan(console, source, recording_id, path=mode or None)
     require_ready(plan, on_conflict)
-    if plan.path == UPLOAD and policies == (Policy.ERROR,) and plan.batch_id is not None:
+    usual = plan.path == UPLOAD and policies == (Policy.ERROR,)
+    if usual and plan.batch_queueable and plan.batch_id is not None:
         operation = start_operation(
             console, caller, Verb.QUEUE, Targets(resource=Resource.BATCHES, ids=[plan.batch_id])
         )

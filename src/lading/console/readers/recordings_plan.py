@@ -21,11 +21,12 @@ from lading.console.readers.import_queue import batch_url
 from lading.console.readers.recordings_held import ask, source_of
 from lading.console.readers.recordings_lines import find_batch_of
 from lading.console.recordings_words import RowConflict, conflict_between
+from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState
 from lading.sources.recordings.folder import read_folder
 from lading.sources.recordings.ingesting import open_local, propose_stored
 from lading.sources.recordings.jobs import STORED, UPLOAD, rig_of
 from lading.sources.recordings.layout import MANIFEST, check_id, is_data, object_name
-from lading.sources.recordings.registering import Proposal, propose
+from lading.sources.recordings.registering import Proposal, propose, require_stored
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.source import RecordingsSource
 from lading.storage.roots import SafeRoot
@@ -33,6 +34,7 @@ from lading.storage.roots import SafeRoot
 T = TypeVar("T")
 RECONSTRUCT: Final = "reconstruct"
 NOTHING: Final = "nothing"
+_NOT_QUEUED: Final = (BatchState.IMPORTED, BatchState.SUPERSEDED)
 PATHS: Final = (UPLOAD, STORED, RECONSTRUCT)
 PATH_WORDS: Final = {
     UPLOAD: "Upload its files from the rig, then register it",
@@ -58,7 +60,7 @@ class IngestPlan:
     """How one recording can be taken in: `path` is upload, register, reconstruct or nothing.
 
     `conflict` is what the catalog holds otherwise; a policy has to settle it. `settled`: it is
-    registered exactly so.
+    registered exactly so. A batch that was imported, or withdrawn, is not queued again.
     """
 
     source: str
@@ -72,6 +74,7 @@ class IngestPlan:
     size_bytes: int | None = None
     batch_id: int | None = None
     batch_url: str | None = None
+    batch_queueable: bool = False
 
     @property
     def sentence(self) -> str:
@@ -97,7 +100,21 @@ def read_plan(
     batch = find_batch_of(console, source.name, recording_id)
     if batch is None:
         return plan
-    return replace(plan, batch_id=batch.id, batch_url=batch_url(batch))
+    said = list(plan.preconditions)
+    if plan.path == UPLOAD:
+        idle = batch.state not in ACTIVE_BATCH_STATES
+        found = "its batch is idle" if idle else "it is queued, or being imported"
+        step = None if idle else "Watch its batch; there is nothing else to do."
+        said.append(
+            Precondition(name="No import has it in hand", met=idle, found=found, next_step=step)
+        )
+    return replace(
+        plan,
+        preconditions=tuple(said),
+        batch_id=batch.id,
+        batch_url=batch_url(batch),
+        batch_queueable=batch.state not in _NOT_QUEUED,
+    )
 
 
 class _Looking:
@@ -128,10 +145,13 @@ class _Looking:
         if not self._data():
             return UPLOAD if self._is_local() else NOTHING
         try:
-            manifest = self._held.manifest(self._id, self._sizes)
+            complete = self._held.manifest(self._id, self._sizes).complete
         except LadingError:
-            return RECONSTRUCT
-        return STORED if manifest.complete else RECONSTRUCT
+            complete = False
+        if complete:
+            return STORED
+        # The rig's own manifest says more than one that is made of the files.
+        return UPLOAD if self._is_local() else RECONSTRUCT
 
     def _upload(self) -> IngestPlan:
         source = self._source
@@ -185,6 +205,13 @@ class _Looking:
         )
         if manifest is None:
             return self._planned(STORED, files=len(names))
+        stored = self._check(
+            "Every file that it lists is stored",
+            lambda: require_stored(self._held, self._id, manifest.files, self._sizes),
+            lambda found: f"{format_count(len(found), 'file')}, by their sizes",
+        )
+        if stored is None:
+            return self._planned(STORED, files=len(manifest.files))
 
         def propose_so(policy: Policy) -> Proposal:
             return propose_stored(self._held, self._id, on_conflict=policy)
