@@ -28,8 +28,10 @@ from lading.media.faces.rules import (
     Rule,
     Verdict,
     changed_by,
+    distance_histogram,
     explain,
     judge,
+    same_faces,
 )
 from lading.media.faces.settings import (
     RANGES,
@@ -379,3 +381,42 @@ def test_boxes_overlap_by_what_they_share() -> None:
     assert box.overlap(Box(0.5, 0.5, 0.5, 0.5)) == 0.0
     assert box.overlap(Box(0.25, 0.0, 0.5, 0.5)) == pytest.approx(1 / 3)
     assert Box(0.1, 0.1, 0.0, 0.0).overlap(Box(0.1, 0.1, 0.0, 0.0)) == 0.0
+
+
+def test_distances_to_the_right_person_and_to_others_are_counted_apart() -> None:
+    def one(face: int, *distances: float) -> Measured:
+        found = [Candidate(f"P{n}", n, far, far - distances[0]) for n, far in enumerate(distances)]
+        return Measured(face, 100, 1.0, tuple(found))
+
+    faces = [one(1, 0.3, 0.72), one(2, 0.1, 0.6), one(3, 0.3, 0.9), one(4)]
+    found = distance_histogram(faces, {1: "P0", 2: "P1", 4: "P0"}, bins=7, width=0.1)
+    assert found.same == (0, 0, 0, 1, 0, 0, 1)
+    assert found.different == (0, 1, 0, 0, 0, 0, 1)
+
+
+def test_faces_keep_what_was_said_of_them_when_a_picture_is_scanned_anew() -> None:
+    left, right, group = Box(0.1, 0.1, 0.2, 0.2), Box(0.5, 0.1, 0.2, 0.2), Box(0.1, 0.6, 0.1, 0.1)
+    nudged = left._replace(left=0.13, width=0.21)
+    assert same_faces([left, right], [right, group, nudged]) == {0: 1, 2: 0}
+    assert same_faces([left], [nudged, left]) == {1: 0}
+    assert same_faces([], [left]) == same_faces([left], []) == {}
+
+
+BOXES = st.lists(
+    st.builds(
+        Box, *[st.sampled_from([0.0, 0.1, 0.2, 0.3])] * 2, *[st.sampled_from([0.3, 0.5])] * 2
+    ),
+    max_size=5,
+)
+
+
+@given(before=BOXES, after=BOXES)
+def test_no_face_is_paired_twice_nor_left_alone_beside_its_equal(
+    before: list[Box], after: list[Box]
+) -> None:
+    paired = same_faces(before, after)
+    assert len(set(paired.values())) == len(paired)
+    for to, new in enumerate(after):
+        for at, old in enumerate(before):
+            if old == new:
+                assert to in paired or at in paired.values()

@@ -6,7 +6,7 @@ A person is as near as the nearest of their reference images.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
 
 from lading.media.faces.engine import Embedding
@@ -54,13 +54,13 @@ class KnownPersons:
         ordered = [reference for group in by_person.values() for reference in group]
         # What all others have to be like.
         self._pattern = [reference.embedding for reference in ordered[:1]]
-        self._persons = list(by_person)
-        self._number_of = {person: number for number, person in enumerate(self._persons)}
-        self._references = [reference.reference for reference in ordered]
-        self._bounds = [0]
-        for group in by_person.values():
-            self._bounds.append(self._bounds[-1] + len(group))
-        self._vectors = self._table([one.embedding for one in ordered]) if ordered else None
+        self._number_of = {person: number for number, person in enumerate(by_person)}
+        self._bounds = [0, *accumulate(len(group) for group in by_person.values())]
+        if not ordered:
+            return
+        self._persons = _column(list(by_person))
+        self._references = _column([reference.reference for reference in ordered])
+        self._vectors = self._table([one.embedding for one in ordered])
 
     def nearest(
         self, faces: Iterable[FaceToMatch], *, candidates_max: int = CANDIDATES_MAX
@@ -70,10 +70,10 @@ class KnownPersons:
         Of equally near persons or references, those given first come first. Raises
         `EmbeddingsDiffer`, and `MissingExtra` without NumPy.
         """
-        at_once = min(_FACES_AT_ONCE_MAX, max(1, _DISTANCES_MAX // max(1, len(self._references))))
+        at_once = min(_FACES_AT_ONCE_MAX, _DISTANCES_MAX // max(1, self._bounds[-1]) + 1)
         rest = iter(faces)
         while batch := list(islice(rest, at_once)):
-            if self._vectors is None:
+            if not self._number_of:
                 yield from (Measured(each.face, each.side_px, each.score, ()) for each in batch)
             else:
                 yield from self._nearest(batch, candidates_max)
@@ -81,7 +81,7 @@ class KnownPersons:
     def _nearest(self, batch: list[FaceToMatch], candidates_max: int) -> Iterator[Measured]:
         np = numpy()
         squares, which = self._squares(batch)
-        wanted = min(candidates_max, len(self._persons))
+        wanted = min(candidates_max, len(self._number_of))
         every = np.arange(len(batch))
         persons = np.empty((len(batch), wanted), np.intp)
         found = np.empty((len(batch), wanted))
@@ -92,30 +92,22 @@ class KnownPersons:
             references[:, place] = which[person, every]
             squares[every, person] = np.inf
         distances = np.round(np.sqrt(found), DISTANCE_DIGITS)
-        rows = zip(batch, persons.tolist(), references.tolist(), distances.tolist(), strict=True)
-        for face, its_persons, its_references, its_distances in rows:
-            yield Measured(
-                face.face,
-                face.side_px,
-                face.score,
-                self._candidates(its_persons, its_references, its_distances),
-            )
-
-    def _candidates(
-        self, persons: list[int], references: list[int], distances: list[float]
-    ) -> tuple[Candidate, ...]:
-        first = distances[0] if distances else 0.0
-        return tuple(
-            Candidate(
-                self._persons[person],
-                self._references[reference],
-                distance,
-                round(distance - first, DISTANCE_DIGITS),
-            )
-            for person, reference, distance in zip(persons, references, distances, strict=True)
-            # A person that the face is not of, or nobody any more.
-            if distance != float("inf")
+        # A person that people said it is not is infinitely far, as is nobody at all.
+        counts = np.isfinite(distances).sum(axis=1).tolist()
+        with np.errstate(invalid="ignore"):
+            behind = np.round(distances - distances[:, :1], DISTANCE_DIGITS)
+        rows = zip(
+            batch,
+            counts,
+            self._persons[persons].tolist(),
+            self._references[references].tolist(),
+            distances.tolist(),
+            behind.tolist(),
+            strict=True,
         )
+        for face, count, *columns in rows:
+            candidates = tuple(map(Candidate, *columns))
+            yield Measured(face.face, face.side_px, face.score, candidates[:count])
 
     def _squares(self, batch: list[FaceToMatch]) -> tuple[Any, Any]:
         """Squared distances (faces, persons), and which reference they are to (persons, faces)."""
@@ -127,12 +119,12 @@ class KnownPersons:
         squares += np.square(vectors).sum(axis=1)
         np.maximum(squares, 0.0, out=squares)
         np.round(squares, _SQUARE_DIGITS, out=squares)
-        which = np.empty((len(self._persons), len(batch)), np.int32)
+        which = np.empty((len(self._number_of), len(batch)), np.intp)
         for number, (start, end) in enumerate(
             zip(self._bounds[:-1], self._bounds[1:], strict=True)
         ):
             which[number] = start if end - start == 1 else squares[start:end].argmin(axis=0) + start
-        by_person = np.ascontiguousarray(np.minimum.reduceat(squares, self._bounds[:-1], axis=0).T)
+        by_person = np.ascontiguousarray(squares[which, np.arange(len(batch))].T)
         for row, face in enumerate(batch):
             for person in face.not_persons:
                 if (number_of := self._number_of.get(person)) is not None:
@@ -150,6 +142,13 @@ class KnownPersons:
             )
         data = b"".join(embedding.vector for embedding in embeddings)
         return np.frombuffer(data, "<f4").reshape(len(embeddings), -1).astype(np.float64)
+
+
+def _column(ids: list[Id]) -> Any:
+    """As an array of what the ids are; NumPy would make text of a number beside text."""
+    column = numpy().empty(len(ids), object)
+    column[:] = ids
+    return column
 
 
 def match(

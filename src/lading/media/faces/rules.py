@@ -7,16 +7,17 @@ next one is farther by a margin.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from lading.media.faces.engine import Box
 from lading.media.faces.settings import MatchingSettings
 
 Id: TypeAlias = int | str
 """What the caller calls a face, a person or a reference."""
 
-DISTANCE_DIGITS = 6
+DISTANCE_DIGITS: Final = 6
 """Distances have so many decimals, so that one that was kept gives the verdict it gave before."""
 
 
@@ -174,3 +175,56 @@ def changed_by(
             differs = known.get(measured.face, new.person) != new.person
             kind = ChangeKind.CONFLICT if differs else ChangeKind.NEW
         yield Change(kind, old, new)
+
+
+class Histogram(NamedTuple):
+    """How many distances lie in each bin of `width`, the first of which begins at 0.
+
+    `same` counts those to the person that a face was confirmed to be of, `different` those to
+    others; a good `distance_max` lies between the two. The last bin holds all that lies beyond.
+    """
+
+    width: float
+    same: tuple[int, ...]
+    different: tuple[int, ...]
+
+
+def distance_histogram(
+    faces: Iterable[Measured],
+    confirmed: Mapping[Id, Id],
+    *,
+    bins: int = 24,
+    width: float = 0.05,
+) -> Histogram:
+    """The distances of faces that people confirmed, of which `confirmed` says the person."""
+    same, different = [0] * bins, [0] * bins
+    for measured in faces:
+        if (person := confirmed.get(measured.face)) is None:
+            continue
+        for candidate in measured.candidates:
+            counts = same if candidate.person == person else different
+            # 0.3 by 0.05 is a little less than 6.
+            counts[min(int(round(candidate.distance / width, DISTANCE_DIGITS)), bins - 1)] += 1
+    return Histogram(width, tuple(same), tuple(different))
+
+
+SAME_FACE_OVERLAP: Final = 0.4
+"""From this overlap on, boxes of two scans of one picture are of one face."""
+
+
+def same_faces(before: Sequence[Box], after: Sequence[Box]) -> dict[int, int]:
+    """Which face of a new scan is which of an earlier one: places in `before`, by that in `after`.
+
+    So what people said of a face stays with it. Each is paired once, the best overlaps first.
+    """
+    overlaps = sorted(
+        (-old.overlap(new), at, to)
+        for at, old in enumerate(before)
+        for to, new in enumerate(after)
+        if old.overlap(new) >= SAME_FACE_OVERLAP
+    )
+    paired: dict[int, int] = {}
+    for _, at, to in overlaps:
+        if to not in paired and at not in paired.values():
+            paired[to] = at
+    return paired

@@ -197,18 +197,22 @@ class FaceScanner:
     ) -> Iterator[tuple[FileAt, Scanned | SourceError]]:
         file, future = waiting.popleft()
         try:
-            yield file, _outcome(future)
+            outcome = _outcome(future)
         except BrokenExecutor:
             # Each file under way is a suspect; alone in a process, one convicts itself.
             self._stop()
             suspects = [(file, future), *waiting]
             waiting.clear()
             for suspect, under_way in suspects:
-                try:
-                    outcome = _outcome(under_way)
-                except BrokenExecutor:
-                    outcome = self._alone(suspect)
-                yield suspect, outcome
+                yield suspect, self._retried(suspect, under_way)
+        else:
+            yield file, outcome
+
+    def _retried(self, file: FileAt, under_way: Future[Scanned]) -> Scanned | SourceError:
+        try:
+            return _outcome(under_way)
+        except BrokenExecutor:
+            return self._alone(file)
 
     def _alone(self, file: FileAt) -> Scanned | SourceError:
         try:
