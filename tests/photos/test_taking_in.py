@@ -284,6 +284,24 @@ def test_a_new_file_beside_many_costs_one_item_and_does_not_spoil_what_is_queued
     assert len(files(installation)) == 8
 
 
+def test_what_would_be_derived_otherwise_now_is_made_anew_when_the_folder_is_queued_again(
+    bench: PhotosBench, installation: Installation
+) -> None:
+    bench.write("album/a.jpg", jpeg(1, side=900))
+    bench.write("album/a.xmp", XMP)
+    (batch_id,) = installation.take_in()
+    installation.sources["home"].options = bench.opened(thumbnail_side=64).options  # type: ignore[attr-defined]
+    installation.ingest.queue([batch_id], actor=ACTOR)
+    installation.drain()
+    assert outcomes(installation, "album") == {"updated": 1}
+    with installation.db.read() as conn:
+        (live,) = find_files(conn, [files(installation)["album/a.jpg"].asset_id]).values()
+        made = conn.execute(select(derivation.c.variant, derivation.c.width)).all()
+    assert [f.facts.variant for f in live if f.facts.role == "derivative"] == ["thumbnail-64"]
+    assert {tuple(row) for row in made if row.variant} == {("64", 64)}
+    assert installation.ingest.preflight(batch_id, actor=ACTOR).decisions == {"unchanged": 2}
+
+
 # What is gone
 
 

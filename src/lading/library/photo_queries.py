@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, select
 from lading.base.identifiers import is_sha256
 from lading.library.photo_values import FilePlace, FileStamp, RecordedFile
 from lading.library.statements import chunked
-from lading.library.tables import asset, asset_file, photo_file
+from lading.library.tables import asset, asset_file, derivation, photo_file
 
 _PAGE: Final = 1_000
 
@@ -23,6 +24,7 @@ _RECORDED: Final = (
         asset_file.c.asset_id,
         asset_file.c.location,
         asset_file.c.role,
+        asset_file.c.media_type,
         asset_file.c.size_bytes,
         asset.c.content_hash,
     )
@@ -47,6 +49,16 @@ def recorded_files(
         for row in conn.execute(query):
             found[by_digest[row.path_sha256]] = _recorded(row)
     return found
+
+
+def derivation_keys(conn: Connection, asset_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """How all that is derived of each asset was derived, whether it came out or failed."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for chunk in chunked(dict.fromkeys(asset_ids)):
+        query = select(derivation.c.asset_id, derivation.c.key)
+        for row in conn.execute(query.where(derivation.c.asset_id.in_(chunk))):
+            found[row.asset_id].add(row.key)
+    return {asset_id: frozenset(keys) for asset_id, keys in found.items()}
 
 
 def files_of_folder(conn: Connection, source: str, digest: str) -> Iterator[RecordedFile]:
@@ -79,5 +91,6 @@ def _recorded(row: Any) -> RecordedFile:
         path_sha256=row.path_sha256,
         location=row.location,
         role=row.role,
+        media_type=row.media_type,
         stamp=FileStamp(row.size_bytes, row.mtime_ns, row.inode),
     )

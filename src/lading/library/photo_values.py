@@ -64,6 +64,7 @@ class RecordedFile:
     path_sha256: str
     location: str
     role: str
+    media_type: str | None
     stamp: FileStamp
 
 

@@ -12,7 +12,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from lading.base.errors import InternalError, RequestError
 from lading.ledger.states import Outcome
@@ -181,7 +191,9 @@ def _save_derivations(
         (row.name, row.variant): row for row in conn.execute(select(derivation).where(of_asset))
     }
     changed = False
+    named = set()
     for one in made:
+        named.add((one.name, one.variant))
         file_id = None
         if one.file is not None:
             file_id, written = _save_file(conn, asset_id, one.file, at)
@@ -199,7 +211,27 @@ def _save_derivations(
         else:
             which = (derivation.c.name == one.name) & (derivation.c.variant == one.variant)
             changed |= _update_differing(conn, derivation, before, values, of_asset & which, at=at)
+    for former in known.values():
+        if former.variant and (former.name, former.variant) not in named:
+            _withdraw_derivation(conn, former, at)
+            changed = True
     return changed
+
+
+def _withdraw_derivation(conn: Connection, former: Row[Any], at: datetime) -> None:
+    """Forget a variant that is no longer wanted, such as thumbnails of another size."""
+    conn.execute(
+        delete(derivation).where(
+            derivation.c.asset_id == former.asset_id,
+            derivation.c.name == former.name,
+            derivation.c.variant == former.variant,
+        )
+    )
+    conn.execute(
+        update(asset_file)
+        .where(asset_file.c.id == former.file_id, asset_file.c.deleted_at.is_(None))
+        .values(deleted_at=at, updated_at=at)
+    )
 
 
 def _update_differing(

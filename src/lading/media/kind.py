@@ -156,7 +156,11 @@ def types_by_name(name: str) -> tuple[str, ...]:
 
 def kind_of(content: Content) -> Kind:
     """What `content` is. Never raises for what is in it: the unknown is `OTHER`, octets."""
-    media_type = _media_type(content)
+    return kind_of_type(_media_type(content))
+
+
+def kind_of_type(media_type: str) -> Kind:
+    """What content of a media type that was told here is."""
     if media_type in _PICTURES:
         return Kind(media_type, Family.PICTURE)
     if media_type in _RAWS:

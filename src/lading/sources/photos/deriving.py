@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any, Final
 
@@ -78,11 +79,8 @@ class Deriving:
             pool.shutdown(cancel_futures=True)
 
     def _elsewhere(self, where: FileAt, wanted: Wanted, meter: TransferMeter) -> Derived:
-        pool = self._running()
-        try:
-            return _awaited(pool.submit(self._work, where, wanted), meter)
-        except BrokenProcessPool:
-            self._forget(pool)
+        with suppress(BrokenProcessPool):
+            return _awaited(self._submitted(where, wanted), meter)
         with self._alone, _pool(1) as alone:
             try:
                 return _awaited(alone.submit(self._work, where, wanted), meter)
@@ -91,17 +89,15 @@ class Deriving:
                     "the decoder broke down over this file", subject=where.relative
                 ) from error
 
-    def _running(self) -> ProcessPoolExecutor:
+    def _submitted(self, where: FileAt, wanted: Wanted) -> Future[Derived]:
         with self._lock:
             if self._pool is None:
                 self._pool = _pool(self._processes)
-            return self._pool
-
-    def _forget(self, broken: ProcessPoolExecutor) -> None:
-        with self._lock:
-            if self._pool is broken:
-                self._pool = None
-        broken.shutdown(wait=False, cancel_futures=True)
+            try:
+                return self._pool.submit(self._work, where, wanted)
+            except BrokenProcessPool:
+                self._pool = _pool(self._processes)
+                return self._pool.submit(self._work, where, wanted)
 
 
 class _Metered(io.RawIOBase):

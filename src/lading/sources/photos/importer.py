@@ -6,19 +6,20 @@ The file stays where it is. What is derived goes into the installation's store.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
-from lading.base.errors import InternalError, LadingError, printable
+from lading.base.errors import InternalError, LadingError, MissingExtra, printable
 from lading.ingest.source import FetchContext, ItemRefused
 from lading.ledger.states import Outcome
 from lading.library.photo_values import FilePlace, FileStamp, Photo
 from lading.library.photos import retire_file, save_photo, save_sidecar
-from lading.media.derive import Wanted
+from lading.media.derive import Derivation, Wanted, derivations
+from lading.media.kind import kind_of_type
 from lading.media.thumbnails import ThumbnailSpec
 from lading.sources.photos.deriving import Deriving, stamp_of
 from lading.sources.photos.facts import StoredThumbnail, photo_of, refusal
@@ -80,12 +81,24 @@ class Importer:
         self._root = root
         self._deriving = deriving
         self._wanted = Wanted(thumbnails=(ThumbnailSpec(thumbnail_side),))
+        self._derivations: dict[str, Sequence[Derivation]] = {}
         self._batch_id = batch_id
         self._require_root = require_root
 
     def place(self, name: str) -> FilePlace:
         """Where a file of the folder is."""
         return FilePlace(self._source, self._folder, name)
+
+    def derivations(self, media_type: str) -> Sequence[Derivation]:
+        """How a file of this media type would be derived now; nothing where it cannot be."""
+        known = self._derivations.get(media_type)
+        if known is None:
+            try:
+                known = derivations(kind_of_type(media_type), self._wanted)
+            except MissingExtra:
+                known = ()
+            self._derivations[media_type] = known
+        return known
 
     def read(self, file: SeenFile, context: FetchContext) -> ReadPhoto:
         """Read a picture or video, and store its thumbnails. Raises `ItemRefused`."""

@@ -6,7 +6,7 @@ costs one item. An import therefore works on the decisions, and looks that they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -15,8 +15,9 @@ from lading.base.errors import LadingError, printable
 from lading.base.stopping import StopSignal
 from lading.ingest.source import BatchRefused, Decided, FetchContext, Item, PlannedBatch
 from lading.ledger.states import Decision, Outcome
-from lading.library.photo_queries import files_of_folder, recorded_files
+from lading.library.photo_queries import derivation_keys, files_of_folder, recorded_files
 from lading.library.photo_values import FileStamp, RecordedFile
+from lading.library.rules import ORIGINAL_ROLE
 from lading.sources.photos.discover import ACTION, TYPE, describe
 from lading.sources.photos.folders import Listing
 from lading.sources.photos.importer import Importer, ReadPhoto
@@ -87,7 +88,9 @@ class FolderBatch:
         names = {file.name for file in files} | {file.of for file in files if file.of}
         asked = {name for name in names if is_utf8(name)}
         recorded = recorded_files(conn, self._source, self._folder, asked)
-        return [self._decided(file, recorded, check_bytes=check_bytes) for file in files]
+        made = derivation_keys(conn, {file.asset_id for file in recorded.values()})
+        outdated = {name for name, file in recorded.items() if self._is_outdated(file, made)}
+        return [self._decided(file, recorded, outdated, check_bytes) for file in files]
 
     def fetch(
         self,
@@ -112,8 +115,19 @@ class FolderBatch:
         """What a picture or video turned out to be."""
         return fetched.photo.asset.content_hash if isinstance(fetched, ReadPhoto) else None
 
+    def _is_outdated(self, file: RecordedFile, made: Mapping[int, frozenset[str]]) -> bool:
+        """Whether what is installed and configured now derives otherwise what is kept of it."""
+        if file.role != ORIGINAL_ROLE or file.media_type is None:
+            return False
+        wanted = self._importer.derivations(file.media_type)
+        return not {one.key for one in wanted} <= made.get(file.asset_id, frozenset())
+
     def _decided(
-        self, file: SeenFile, recorded: Mapping[str, RecordedFile], *, check_bytes: bool
+        self,
+        file: SeenFile,
+        recorded: Mapping[str, RecordedFile],
+        outdated: Collection[str],
+        check_bytes: bool,
     ) -> Decided:
         detail = _detail(file)
         if not is_utf8(file.name):
@@ -121,7 +135,7 @@ class FolderBatch:
         known = recorded.get(file.name)
         if known is None:
             return Decided(Decision.CREATE, detail=detail)
-        same = is_as_recorded(file.stamp, known)
+        same = is_as_recorded(file.stamp, known) and file.name not in outdated
         if file.of is not None:
             # Where the picture becomes another asset, its sidecar goes along.
             main, seen = recorded.get(file.of), self._stamps.get(file.of)
