@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -300,6 +301,43 @@ def test_what_would_be_derived_otherwise_now_is_made_anew_when_the_folder_is_que
     assert [f.facts.variant for f in live if f.facts.role == "derivative"] == ["thumbnail-64"]
     assert {tuple(row) for row in made if row.variant} == {("64", 64)}
     assert installation.ingest.preflight(batch_id, actor=ACTOR).decisions == {"unchanged": 2}
+
+
+def test_inodes_that_change_by_themselves_need_not_be_compared(
+    bench: PhotosBench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    bench.source = bench.opened(inodes=False)
+    installation = installed(sqlite_database, bench, tmp_path)
+    path = bench.write("album/a.jpg")
+    status = path.stat()
+    installation.take_in()
+    beside = path.with_name(".beside")
+    shutil.copy2(path, beside)
+    beside.rename(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    bench.settle(path.parent)
+    assert installation.scan() == []
+    assert installation.ingest.preflight(
+        installation.batch("album").id, actor=ACTOR, check_bytes=True
+    ).decisions == {"unchanged": 1}
+
+
+def test_workers_that_meet_the_same_content_at_once_make_one_asset_of_it(
+    bench: PhotosBench, database: Database, tmp_path: Path
+) -> None:
+    installation = installed(database, bench, tmp_path)
+    for folder in ("left", "right"):
+        for number in range(6):
+            bench.write(f"{folder}/{number}.jpg", jpeg(number))
+    ids = installation.scan()
+    installation.ingest.queue(ids, actor=ACTOR)
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(lambda _: installation.drain(), range(2)))
+    assert [installation.batch(key).state for key in ("left", "right")] == [
+        BatchState.IMPORTED,
+        BatchState.IMPORTED,
+    ]
+    assert (len(assets(installation)), len(files(installation))) == (6, 12)
 
 
 # What is gone

@@ -60,15 +60,15 @@ class Deriving:
         """
         stop.check()
         if self._processes:
-            _require(relative, stamp, root.stat(relative))
-            derived = self._elsewhere(FileAt(str(root.path), relative), wanted, meter)
-            _require(relative, stamp, root.stat(relative))
+            require_stamp(relative, stamp, root.stat(relative))
+            derived = self._elsewhere(FileAt(str(root.path), relative), wanted, meter, stop)
+            require_stamp(relative, stamp, root.stat(relative))
             meter.moved(stamp.size_bytes)
             return derived
         with root.open(relative) as file:
-            _require(relative, stamp, file.facts())
+            require_stamp(relative, stamp, file.facts())
             derived = derive_open(_Metered(file, meter, stop), wanted, name=relative)
-            _require(relative, stamp, file.facts())
+            require_stamp(relative, stamp, file.facts())
         return derived
 
     def close(self) -> None:
@@ -78,12 +78,14 @@ class Deriving:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
 
-    def _elsewhere(self, where: FileAt, wanted: Wanted, meter: TransferMeter) -> Derived:
+    def _elsewhere(
+        self, where: FileAt, wanted: Wanted, meter: TransferMeter, stop: StopSignal
+    ) -> Derived:
         with suppress(BrokenProcessPool):
-            return _awaited(self._submitted(where, wanted), meter)
+            return _awaited(self._submitted(where, wanted), meter, stop)
         with self._alone, _pool(1) as alone:
             try:
-                return _awaited(alone.submit(self._work, where, wanted), meter)
+                return _awaited(alone.submit(self._work, where, wanted), meter, stop)
             except BrokenProcessPool as error:
                 raise DecoderCrashed(
                     "the decoder broke down over this file", subject=where.relative
@@ -145,20 +147,22 @@ def _pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
 
 
-def _awaited(future: Future[Derived], meter: TransferMeter) -> Derived:
-    """The result of the other process; the job's heart beats meanwhile."""
+def _awaited(future: Future[Derived], meter: TransferMeter, stop: StopSignal) -> Derived:
+    """The result of the other process; meanwhile the job's heart beats and a stop is heard."""
     for _ in range(_BEATS_MAX):
         try:
             return future.result(timeout=_BEAT_S)
         except TimeoutError:
             if future.done():
                 raise
+            stop.check()
             meter.moved(0)
     return future.result()
 
 
-def _require(relative: str, stamp: FileStamp, facts: FileFacts) -> None:
-    found = stamp_of(facts.size_bytes, facts.mtime_ns, facts.inode)
+def require_stamp(relative: str, stamp: FileStamp, facts: FileFacts) -> None:
+    """Raise `FileChanged` unless the file is as it was seen; an inode of 0 was not looked at."""
+    found = stamp_of(facts.size_bytes, facts.mtime_ns, facts.inode if stamp.inode else 0)
     if found != stamp:
         raise FileChanged(
             "The file was written to after it was decided about",

@@ -87,7 +87,7 @@ class _Walk:
             return None, listing.folders
         made = Fingerprint(
             status.st_mtime_ns if status else 0,
-            status.st_ino if status else 0,
+            self._inode(status),
             len(listing.folders),
             self._options.listing_digest,
             now_ns // 1_000_000_000,
@@ -107,6 +107,9 @@ class _Walk:
         except OSError:
             return None
 
+    def _inode(self, status: os.stat_result | None) -> int:
+        return status.st_ino if status is not None and self._options.inodes else 0
+
     def _is_unchanged(
         self, recorded: Fingerprint, status: os.stat_result | None, now_ns: int
     ) -> bool:
@@ -114,7 +117,7 @@ class _Walk:
             return False
         age_s = now_ns / 1_000_000_000 - recorded.looked_at_s
         due = not 0 <= age_s < self._options.full_every_h * _SECONDS_PER_HOUR
-        same = (status.st_mtime_ns, status.st_ino, self._options.listing_digest)
+        same = (status.st_mtime_ns, self._inode(status), self._options.listing_digest)
         return not due and same == (recorded.mtime_ns, recorded.inode, recorded.options)
 
     def _unreadable(self, folder: str, error: SourceError) -> Iterator[Discovered]:

@@ -85,7 +85,8 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
         if is_young(status.st_ctime_ns, now_ns, options.stable_for_s):
             listing.young.append(name)
             continue
-        stamp = stamp_of(status.st_size, status.st_mtime_ns, status.st_ino)
+        inode = status.st_ino if options.inodes else 0
+        stamp = stamp_of(status.st_size, status.st_mtime_ns, inode)
         (listing.files if media else sidecars).append(SeenFile(name, stamp))
     listing.files.sort(key=lambda file: file.name)
     listing.folders.sort()

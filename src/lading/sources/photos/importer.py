@@ -21,13 +21,13 @@ from lading.library.photos import retire_file, save_photo, save_sidecar
 from lading.media.derive import Derivation, Wanted, derivations
 from lading.media.kind import kind_of_type
 from lading.media.thumbnails import ThumbnailSpec
-from lading.sources.photos.deriving import Deriving, stamp_of
+from lading.sources.photos.deriving import Deriving, require_stamp
 from lading.sources.photos.facts import StoredThumbnail, photo_of, refusal
 from lading.sources.photos.reasons import REASONS, reason_of
 from lading.sources.photos.rules import SeenFile
 from lading.storage.port import ObjectStore
-from lading.storage.roots import FileMissing, RootMissing, SafeRoot
-from lading.storage.transfer import FileChanged, hash_file
+from lading.storage.roots import FileFacts, FileMissing, RootMissing, SafeRoot
+from lading.storage.transfer import hash_file
 
 XMP_TYPE: Final = "application/rdf+xml"
 
@@ -54,9 +54,6 @@ class Vanished:
     """Nothing is at this place any more."""
 
     location: str
-
-
-Fetched = ReadPhoto | ReadSidecar | Vanished
 
 
 class Importer:
@@ -130,9 +127,9 @@ class Importer:
             location = self.place(file.name).location
             facts = self._root.stat(location)
             found = hash_file(self._root, location, meter=context.meter, stop=context.stop)
-            stamp = stamp_of(found.size_bytes, found.mtime_ns, facts.inode)
-            if stamp != file.stamp:
-                raise FileChanged("The file was written to after it was decided about")
+            require_stamp(
+                location, file.stamp, FileFacts(found.size_bytes, found.mtime_ns, facts.inode)
+            )
         return ReadSidecar(file.stamp, file.of or "", found.sha256)
 
     def require_gone(self, location: str) -> Vanished:

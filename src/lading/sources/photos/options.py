@@ -30,7 +30,7 @@ class PhotosOptions:
     `full_every_h` hours all files of a folder are looked at, not the folder alone; 0 is always.
     `ignore` are patterns of names. Files are looked into by `threads`, or by so many `processes`
     when that is not 0. A folder that still is there and lost all of more than `vanish_files_max`
-    files is not believed.
+    files is not believed. Without `inodes`, they are not compared: some file systems make them up.
     """
 
     path: Path
@@ -41,11 +41,13 @@ class PhotosOptions:
     processes: int = 0
     thumbnail_side: int = 512
     vanish_files_max: int = 100
+    inodes: bool = True
 
     @property
     def listing_digest(self) -> str:
         """What tells these settings from others that would list other files."""
-        return hashlib.sha256("\0".join(self.ignore).encode()).hexdigest()[:8]
+        told = "\0".join((str(self.inodes), *self.ignore))
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def parse_options(name: str, options: Mapping[str, Any]) -> PhotosOptions:
@@ -67,6 +69,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> PhotosOptions:
         processes=reader.whole("processes", 0, 0, SIDE_WAYS_MAX),
         thumbnail_side=reader.whole("thumbnail_side", 512, 16, THUMBNAIL_SIDE_MAX),
         vanish_files_max=reader.whole("vanish_files_max", 100, 0, 2**31 - 1),
+        inodes=reader.flag("inodes", default=True),
     )
 
 
@@ -80,6 +83,12 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(p, str) and p for p in value):
             raise self.bad(key, f"{key} is a list of patterns", 'such as ["*.tmp", "Trash"]')
         return tuple(value)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self._options.get(key, default)
+        if not isinstance(value, bool):
+            raise self.bad(key, f"{key} is true or false")
+        return value
 
     def amount(self, key: str, default: float) -> float:
         value = self._options.get(key, default)
