@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -128,6 +129,24 @@ def test_how_many_faces_are_compared_at_once_changes_nothing(
 ) -> None:
     at_once = list(KnownPersons(known).nearest(faces))
     assert at_once == [one for face in faces for one in KnownPersons(known).nearest([face])]
+
+
+def test_two_persons_with_the_same_picture_are_equally_far_from_every_face() -> None:
+    numbers = random.Random(5)
+
+    def vector() -> Embedding:
+        return at(*[numbers.gauss(0, 0.1) for _ in range(128)])
+
+    shown = [vector() for _ in range(37)]
+    known = KnownPersons(Reference(n, n, shown[n % 37]) for n in range(2 * 37))
+    faces = [FaceToMatch(n, vector(), 100, 1.0) for n in range(464)]
+    faces += [FaceToMatch(n, shown[n], 100, 1.0) for n in range(37)]
+    found = list(known.nearest(faces))
+    for one in found:
+        first, second, *_ = one.candidates
+        assert (second.behind, second.person) == (0.0, int(first.person) + 37)
+        assert judge(one, MatchingSettings(distance_max=0.9)).person is None
+    assert found == [one for face in faces for one in known.nearest([face])]
 
 
 def test_faces_are_taken_as_they_are_needed() -> None:
@@ -364,6 +383,9 @@ def test_references_that_look_like_somebody_else_come_first() -> None:
 
 def test_too_few_and_too_many_references_are_told() -> None:
     assert [advice.flaw for advice in review(GOOD[:2])] == [Flaw.TOO_FEW]
+    # Of two that differ, neither is the stranger.
+    far = [reference(1, 0, 0, 0), reference(2, 1, 1, 1)]
+    assert [advice.flaw for advice in review(far)] == [Flaw.TOO_FEW]
     many = [reference(n, 0.01 * n, 0.2 * (n % 2), 0.2 * (n // 2 % 2)) for n in range(31)]
     assert Flaw.TOO_MANY in [advice.flaw for advice in review(many)]
 
