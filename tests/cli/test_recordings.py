@@ -348,6 +348,11 @@ def test_a_profile_that_is_not_there_or_keeps_nothing_says_what_to_do(
     file = bare.folder / "places.toml"
     file.write_text('[assets]\nfolder = "kept/assets"\n[raw]\nfolder = "kept/raw"\n')
     at = ("recordings", "--config-path", file)
+    away = bare.run(*at, "ingest", f"rig/{REC_ID}", "--json", status=2).error
+    assert away["code"] == "recordings_profile_empty"  # it may be a disk that is not mounted
+    assert "catalog create" in away["next_step"]
+    assert not (bare.folder / "kept").exists()
+    assert bare.run(*at, "catalog", "create", "--prefix", "lab/catalog-1").stdout
     assert bare.run(*at, "ingest", f"rig/{REC_ID}").stdout
     assert (bare.folder / "kept/raw/recordings" / REC_ID / "manifest.json").is_file()
     assert not store(bare).exists()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lading import DataInterface, WritesNotEnabled
-from lading.catalog.catalog import Catalog
 from lading.data_interface import BacklogSummary, Failure
 from lading.sources.recordings.flipping import ComparisonNotAccepted
+from lading.sources.recordings.profiles import load_profile
 from tests.recordings.making import PREFIX, make_recording, manifest_of, write_profile
 
 SMALL = {"eeg_a/0.bin": 100, "camera_0/0.mp4": 50}
@@ -21,10 +21,9 @@ NEW = "ursa/catalog-2"
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration whose profile `r2` is two folders, with an empty catalog."""
-    for name in ("assets", "raw"):
-        (tmp_path / "kept" / name).mkdir(parents=True)
-    Catalog.create(tmp_path / "kept" / "assets", prefix=PREFIX)
-    return write_profile(tmp_path / "recordings.yaml", tmp_path / "kept")
+    path = write_profile(tmp_path / "recordings.yaml", tmp_path / "kept")
+    load_profile("r2", path).make(PREFIX)
+    return path
 
 
 def test_a_backlog_is_taken_in_mended_named_and_catalogued_anew(

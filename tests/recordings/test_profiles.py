@@ -9,9 +9,11 @@ import pytest
 
 from lading.base.errors import LadingError
 from lading.catalog.errors import PointerMissing
+from lading.catalog.pointer import Pointer
 from lading.sources.recordings.profiles import (
     ASSETS_RW,
     RAW_RW,
+    ProfileEmpty,
     ProfileInvalid,
     ProfileMissing,
     load_profile,
@@ -78,8 +80,33 @@ def test_a_yaml_file_may_be_one_profile_itself(tmp_path: Path) -> None:
     profile = load_profile("anything", write(tmp_path / "c.yaml", YAML))
     assert profile.raw.folder == tmp_path / "kept/raw"
     assert profile.recordings_prefix == "sessions"
+    profile.make("ursa/catalog-1")
     repository = profile.open((ASSETS_RW, RAW_RW))
     assert repository.key("rec_1", "a") == "sessions/rec_1/a"
+
+
+def test_nothing_is_made_where_the_disk_of_a_profile_is_not_mounted(tmp_path: Path) -> None:
+    profile = load_profile("usb", write(tmp_path / "c.yaml", YAML))
+    with pytest.raises(ProfileEmpty, match="not mounted"):
+        profile.open((ASSETS_RW, RAW_RW))
+    (tmp_path / "kept/raw").mkdir(parents=True)  # the place where it would be
+    with pytest.raises(LadingError):
+        profile.open((ASSETS_RW, RAW_RW))
+    assert not (tmp_path / "kept/assets").exists()
+    assert list((tmp_path / "kept/raw").iterdir()) == []
+
+
+def test_whoever_has_a_repository_open_goes_on_with_the_catalog_that_is_live(
+    tmp_path: Path,
+) -> None:
+    profile = load_profile("usb", write(tmp_path / "c.yaml", YAML))
+    profile.make("ursa/catalog-1")
+    repository = profile.open((ASSETS_RW, RAW_RW))
+    assert repository.current() is repository
+    pointer = Pointer(repository.catalog.location)
+    pointer.flip("ursa/catalog-2", seen=pointer.read())
+    assert repository.current().catalog.prefix == "ursa/catalog-2"
+    assert repository.current().uploader is repository.uploader
 
 
 def test_the_users_own_file_is_found_and_local_needs_none(home: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
-from functools import cached_property
 from pathlib import Path
 
 from lading.base.errors import RequestError
@@ -33,6 +33,8 @@ class Access:
     def __init__(self, profile: str = LOCAL, *, config_path: Path | str | None = None) -> None:
         self.profile = load_profile(profile, config_path)
         self._roles: frozenset[str] = frozenset()
+        self._opening = threading.Lock()
+        self._opened: Repository | None = None
 
     def __repr__(self) -> str:
         roles = f", roles={sorted(self._roles)}" if self._roles else ""
@@ -53,10 +55,19 @@ class Access:
         self._roles |= frozenset(roles)
         self._reopen()
 
-    @cached_property
+    @property
     def repository(self) -> Repository:
-        """The raw store and the catalog, opened with what may be done."""
-        return self.profile.open(self._roles)
+        """The raw store and the live catalog, opened with what may be done.
+
+        The pointer is read each time: a daemon does not go on writing to a catalog that another
+        one has taken the place of (E1).
+        """
+        with self._opening:
+            if self._opened is None:
+                self._opened = self.profile.open(self._roles)
+            else:
+                self._opened = self._opened.current()
+            return self._opened
 
     @property
     def catalog(self) -> Catalog:
@@ -65,7 +76,8 @@ class Access:
 
     def _reopen(self) -> None:
         """Open everything anew when it is next used."""
-        self.__dict__.pop("repository", None)
+        with self._opening:
+            self._opened = None
 
     def _require(self, *roles: str) -> None:
         missing = [role for role in roles if role not in self._roles]

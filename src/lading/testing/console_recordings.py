@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from lading.bootstrap import Lading
-from lading.catalog.catalog import Catalog
 from lading.jobs.values import NewJob
 from lading.sources.recordings import jobs
 from lading.sources.recordings.local import augment_manifest
 from lading.sources.recordings.manifest import file_entry
+from lading.sources.recordings.profiles import load_profile
 from lading.sources.recordings.rules import recording_hash_of
 from lading.sources.recordings.source import RecordingsSource
 from lading.sources.recordings.values import ManifestFile
@@ -77,7 +77,7 @@ def make_recordings(lading: Lading) -> None:
     rig, folder = source.options.path, source.options.path.parent
     rig.mkdir()
     (folder / "recordings.toml").write_text(_PROFILE)
-    Catalog.create(folder / "kept/assets", prefix="lab/catalog-1")
+    load_profile("lab", folder / "recordings.toml").make("lab/catalog-1")
     lay_down(rig, VERIFIED, participant="Aria Lin")
     lay_down(rig, HALVES, participant="Bo Berg", manifest={"hostname": "left"})
     lay_down(rig, PLAIN, {f"mic_a/{_LONG}.wav": 300, "notes.txt": 0})

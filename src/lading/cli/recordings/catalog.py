@@ -6,7 +6,6 @@ from typing import Final
 
 import click
 
-from lading.catalog.catalog import Catalog
 from lading.catalog.columns import MODALITIES, PARTICIPANTS, RECORDINGS
 from lading.catalog.errors import CatalogMoved, CatalogVersionMissing, PointerMissing
 from lading.catalog.location import CatalogLocation
@@ -41,7 +40,7 @@ def create_command(session: Session, prefix: str, *, dry_run: bool) -> None:
         if live is not None:
             raise CatalogMoved("A catalog is live already", subject=profile.pointer, found=live)
     else:
-        Catalog.create(location.root, prefix=prefix, pointer=profile.pointer)
+        profile.make(prefix)
     if session.as_json:
         output.emit({"live": prefix, "pointer": profile.pointer, "dry_run": dry_run})
         return

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from lading.base.errors import InternalError, RequestError
+from lading.base.errors import InternalError
 from lading.base.stopping import Interrupted, StopSignal
 from lading.cli import output
 from lading.cli.failures import INTERRUPTED
@@ -41,41 +41,26 @@ class Chosen:
     config_path: Path | None
 
 
-class ProfileEmpty(RequestError):
-    """The folder of a profile is not there, so there is nothing to read."""
-
-    code = "recordings_profile_empty"
-    http_status = 404
-    next_step = (
-        "Take recordings in with `lading recordings ingest FOLDER`, which makes it; or mount its"
-        " disk."
-    )
-
-
 def open_data(roles: tuple[str, ...] = (), *, dry_run: bool = False) -> DataInterface:
     """The interface of the profile that was chosen; a dry run may only read.
 
-    Raises `ProfileEmpty` where something shall be read of a folder that there is not.
+    What is used of it raises `ProfileEmpty` where its folder is not there.
     """
     data = chosen_data()
     if roles and not dry_run:
         data.enable_writes(roles)
-    elif (folder := data.profile.raw.folder) is not None and not folder.is_dir():
-        raise ProfileEmpty(
-            "This profile keeps nothing yet", subject=data.profile.name, found=f"no {folder}"
-        )
     return data
 
 
 @contextmanager
 def repository_to_fill(*, dry_run: bool) -> Iterator[Repository]:
-    """Where recordings go to; made when it is a folder that is not there.
+    """Where recordings go to; made when it is this user's own folder and not there.
 
     A dry run makes nothing there: it is then held against an empty repository of its own.
     """
     data = chosen_data()
     folder = data.profile.raw.folder
-    if not dry_run or folder is None or folder.is_dir():
+    if not dry_run or not data.profile.made_on_use or folder is None or folder.is_dir():
         yield open_data(WRITES_BOTH, dry_run=dry_run).repository
         return
     with tempfile.TemporaryDirectory(prefix="lading-") as empty:

@@ -152,7 +152,7 @@ def _compared(data: DataInterface, prefix: str, session: Session) -> Comparison:
 
 def _tell_flip(session: Session, data: DataInterface, prefix: str, flipped: Flipped | None) -> int:
     """Say what is live now; None for a dry run."""
-    before = data.catalog.prefix
+    before = data.catalog.prefix if flipped is None else flipped.pointed.previous
     behind = flipped is not None and flipped.written_meanwhile
     if session.as_json:
         output.emit(

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from lading.base.errors import MissingExtra, RequestError, printable
 from lading.catalog.catalog import Catalog
+from lading.catalog.errors import CatalogMoved
 from lading.catalog.pointer import POINTER_NAME
 from lading.sources.recordings.layout import PREFIX
 from lading.sources.recordings.repository import Repository
@@ -37,6 +38,7 @@ _CREDENTIALS: Final = ("access_key", "secret_key", "session_token")
 _PROFILE_KEYS: Final = frozenset(
     {"assets", "raw", "pointer", "catalog_prefix", "recordings_prefix"}
 )
+_MADE_ON_USE: Final = "Take recordings in with `lading recordings ingest FOLDER`, which makes it."
 _FIELDS: Final[dict[str, Any]] = {
     name: (kind, None) for name, kind in get_type_hints(S3Options).items()
 }
@@ -54,6 +56,14 @@ class ProfileMissing(RequestError):
         "Write the profile into ~/.config/lading/recordings.toml, or name a file by config_path"
         " (`--config-path`)."
     )
+
+
+class ProfileEmpty(RequestError):
+    """The folder of a profile is not there."""
+
+    code = "recordings_profile_empty"
+    http_status = 404
+    next_step = "Mount its disk; a new one is made by `lading recordings catalog create`."
 
 
 class ProfileInvalid(RequestError):
@@ -84,7 +94,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where recordings are kept. `catalog_prefix` overrides what the pointer names."""
+    """Where recordings are kept. `catalog_prefix` overrides what the pointer names.
+
+    One that is `made_on_use` is a folder of this user's own, which cannot be a disk that is away.
+    """
 
     name: str
     assets: Place
@@ -92,6 +105,7 @@ class Profile:
     pointer: str = POINTER_NAME
     catalog_prefix: str | None = None
     recordings_prefix: str = PREFIX
+    made_on_use: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -105,23 +119,45 @@ class Profile:
     def open(self, roles: Collection[str] = ()) -> Repository:
         """The repository, with credentials for writing where `roles` ask for them.
 
-        A local one is made when it is first opened for writing. Raises `PointerMissing`,
-        `SecretUnavailable`, and what opening a store raises.
+        Only one that is `made_on_use` is made here: the folder of another may be a disk that is
+        not mounted. Raises `ProfileEmpty`, `PointerMissing`, `SecretUnavailable`, and what opening
+        a store raises.
         """
+        root = self.catalog_root(writing=ASSETS_RW in roles)
         raw = self.raw.options(writing=RAW_RW in roles)
+        if self.made_on_use and roles:
+            self.make(self.catalog_prefix or "catalog", exist_ok=True)
+        self._require_folder()
         return Repository.of(
-            _store(raw, create=RAW_RW in roles),
-            self._catalog(writing=ASSETS_RW in roles),
+            _store(raw),
+            Catalog.open(root, pointer=self.pointer, prefix=self.catalog_prefix),
             prefix=self.recordings_prefix,
+            pointer=None if self.catalog_prefix else self.pointer,
         )
 
-    def _catalog(self, *, writing: bool) -> Catalog:
-        root = self.catalog_root(writing=writing)
-        if isinstance(root, Path) and writing and not (root / self.pointer).exists():
-            return Catalog.create(
-                root, prefix=self.catalog_prefix or "catalog", pointer=self.pointer
+    def make(self, prefix: str, *, exist_ok: bool = False) -> None:
+        """A new catalog below `prefix`, live at once, and the folder of raw bytes if it is one.
+
+        Raises `CatalogMoved` where a catalog is live, unless `exist_ok`.
+        """
+        raw = self.raw.options(writing=True)
+        if isinstance(raw, Path):
+            FolderStore(raw, name="raw", create=True)
+        try:
+            Catalog.create(self.catalog_root(writing=True), prefix=prefix, pointer=self.pointer)
+        except CatalogMoved:
+            if not exist_ok:
+                raise
+
+    def _require_folder(self) -> None:
+        folder = self.raw.folder
+        if folder is not None and not folder.is_dir():
+            raise ProfileEmpty(
+                "This profile keeps nothing yet, or its disk is not mounted",
+                subject=self.name,
+                found=f"no {folder}",
+                next_step=_MADE_ON_USE if self.made_on_use else None,
             )
-        return Catalog.open(root, pointer=self.pointer, prefix=self.catalog_prefix)
 
 
 def load_profile(name: str, config_path: Path | str | None = None) -> Profile:
@@ -156,7 +192,12 @@ def load_profile(name: str, config_path: Path | str | None = None) -> Profile:
 
 def _local_profile() -> Profile:
     root = Path.home() / ".local" / "share" / "lading" / "recordings"
-    return Profile(LOCAL, assets=Place(folder=root / "assets"), raw=Place(folder=root / "raw"))
+    return Profile(
+        LOCAL,
+        assets=Place(folder=root / "assets"),
+        raw=Place(folder=root / "raw"),
+        made_on_use=True,
+    )
 
 
 def _default_config() -> Path | None:
@@ -164,10 +205,10 @@ def _default_config() -> Path | None:
     return next((p for name in CONFIG_NAMES if (p := folder / name).is_file()), None)
 
 
-def _store(options: S3Options | Path, *, create: bool) -> ObjectStore:
+def _store(options: S3Options | Path) -> ObjectStore:
     if isinstance(options, S3Options):
         return S3Store(options, name="raw")
-    return FolderStore(options, name="raw", create=create)
+    return FolderStore(options, name="raw")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -143,11 +143,13 @@ def require_stored(
 def register(repository: Repository, proposal: Proposal) -> RecordingRow:
     """Write the rows that are not held yet (D2); the recording as it is held then.
 
-    Raises `CatalogConflict`, `CatalogBusy`.
+    They go into the catalog that is live by now: uploads take long. Raises `CatalogConflict`,
+    `CatalogBusy`.
     """
-    if proposal.settled and proposal.held is not None:
+    now = repository.current()
+    if proposal.settled and proposal.held is not None and now is repository:
         return proposal.held
-    registered = repository.catalog.register(
+    registered = now.catalog.register(
         proposal.recording,
         proposal.modalities,
         proposal.participants,

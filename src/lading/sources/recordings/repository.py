@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from lading.catalog.catalog import Catalog
+from lading.catalog.pointer import Pointer
 from lading.sources.recordings.errors import ManifestMissing, UploadInterrupted
 from lading.sources.recordings.layout import (
     MANIFEST,
@@ -32,17 +33,41 @@ _PARTICIPANT_BYTES_MAX: Final = 4096
 
 @dataclass(frozen=True)
 class Repository:
-    """A raw store with the catalog of what is in it; recordings lie below `prefix`."""
+    """A raw store with the catalog of what is in it; recordings lie below `prefix`.
+
+    `pointer` is the object that named the catalog's prefix, None where somebody else did.
+    """
 
     raw: ObjectStore
     catalog: Catalog
     uploader: Uploader
     prefix: str = PREFIX
+    pointer: str | None = None
 
     @classmethod
-    def of(cls, raw: ObjectStore, catalog: Catalog, *, prefix: str = PREFIX) -> Repository:
+    def of(
+        cls,
+        raw: ObjectStore,
+        catalog: Catalog,
+        *,
+        prefix: str = PREFIX,
+        pointer: str | None = None,
+    ) -> Repository:
         """The repository with the uploads that fit its store."""
-        return cls(raw, catalog, uploader_for(raw, resumable=(UploadInterrupted,)), prefix)
+        uploader = uploader_for(raw, resumable=(UploadInterrupted,))
+        return cls(raw, catalog, uploader, prefix, pointer)
+
+    def current(self) -> Repository:
+        """The same, with the catalog that is live by now (E1); itself where none was flipped to.
+
+        Raises `PointerMissing`, `PointerGarbled`.
+        """
+        if self.pointer is None:
+            return self
+        live = Pointer(self.catalog.location, self.pointer).read().prefix
+        if live == self.catalog.prefix:
+            return self
+        return replace(self, catalog=Catalog(self.catalog.location, live))
 
     def key(self, recording_id: str, name: str) -> str:
         """The key of an object of a recording."""

@@ -93,6 +93,7 @@ class RecordingsSource:
         identity = self.identity()
         with self._refusals(identity, batch.key):
             folder = self._folder(batch.key)
+        self._look_at_pointer()
         with SafeRoot(folder.path) as root:
             with self._refusals(identity, batch.key):
                 opened = self._opened(folder, root, identity)
@@ -127,6 +128,12 @@ class RecordingsSource:
             wanted["recording_hash"] = detail["recording_hash"]
         if not any(True for _ in self.repository.catalog.list_modalities(wanted, limit=1)):
             raise ItemRefused(REASONS["not_registered"], subject=detail["place"])
+
+    def _look_at_pointer(self) -> None:
+        """Go on with the catalog that is live now, should another have been flipped to (E1)."""
+        current = self.repository.current()
+        with self._opening:
+            self._repository = current
 
     def _folder(self, key: str) -> RecordingFolder:
         path = self.options.path / key
