@@ -22,6 +22,7 @@ from lading.ingest.scan import ScanNotBelieved
 from lading.ingest.source import BatchRef, SourceMissing
 from lading.ingest.verifying import VerifyLevel, verify_library
 from lading.ledger.states import BatchState
+from lading.ledger.tables import ingest_batch
 from lading.library.assets import find_files, save_asset
 from lading.library.tables import asset_file, derivation, photo_file
 from lading.library.trash import delete_assets
@@ -141,6 +142,9 @@ def test_names_of_every_kind_are_kept_and_one_that_is_no_text_is_a_reason(
         bench.write(f"odd/{name}", jpeg(number))
     raw = os.fsencode(bench.root) + b"/odd/\xff\xfe.jpg"
     Path(os.fsdecode(raw)).write_bytes(jpeg(99))
+    nameless = Path(os.fsdecode(os.fsencode(bench.root) + b"/\xff\xfe"))
+    nameless.mkdir()
+    (nameless / "a.jpg").write_bytes(jpeg(98))
     deep = "/".join(["deep" * 20] * 4)
     bench.write(f"{deep}/new\nfolder/a.jpg")
     kept = [name for name in ODD_NAMES if name.endswith(".jpg")]
@@ -151,6 +155,9 @@ def test_names_of_every_kind_are_kept_and_one_that_is_no_text_is_a_reason(
     assert outcomes(installation, "odd") == {"created": len(kept), "rejected": 1}
     assert list(reasons(installation, "odd").values()) == ["name_refused"]
     assert installation.scan() == []
+    with installation.db.read() as conn:
+        query = select(ingest_batch.c.reason).where(ingest_batch.c.reason.is_not(None))
+        assert list(conn.scalars(query)) == ["name_refused"]
     bench.remove(deep)
     (gone,) = installation.take_in()
     assert outcomes(installation, str(gone)) == {"removed": 1}

@@ -42,7 +42,7 @@ class FilePlace:
     @property
     def folder_sha256(self) -> str:
         """The digest by which all files of the folder are looked up."""
-        return hashlib.sha256(self.folder.encode("utf-8", "surrogateescape")).hexdigest()
+        return hashlib.sha256(self.folder.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

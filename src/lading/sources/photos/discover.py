@@ -19,7 +19,7 @@ from lading.ingest.rules import GONE
 from lading.ingest.source import Discovered, SourceMissing
 from lading.sources.photos.folders import ROOT_KEY, Listing, folder_key, list_folder
 from lading.sources.photos.options import PhotosOptions
-from lading.sources.photos.reasons import REASONS, facts_of
+from lading.sources.photos.reasons import REASONS, facts_of, folder_reason
 from lading.sources.photos.rules import Fingerprint, is_shortened, may_change_unseen
 from lading.storage.roots import FileMissing, RootMissing, SafeRoot
 
@@ -130,7 +130,7 @@ class _Walk:
         yield Discovered(
             key,
             f"unreadable.{error.code}",
-            reason=REASONS["folder_unreadable"],
+            reason=folder_reason(folder),
             detail=facts_of(error),
         )
 

@@ -83,8 +83,6 @@ class FolderBatch:
         files: list[SeenFile] = [item.payload for item in items]
         if items and items[0].kind == VANISHED:
             return [Decided(Decision.REMOVE, detail={"name": file.name}) for file in files]
-        if not is_utf8(self._folder):
-            return [_refused_name(file) for file in files]
         names = {file.name for file in files} | {file.of for file in files if file.of}
         asked = {name for name in names if is_utf8(name)}
         recorded = recorded_files(conn, self._source, self._folder, asked)
@@ -131,7 +129,7 @@ class FolderBatch:
     ) -> Decided:
         detail = _detail(file)
         if not is_utf8(file.name):
-            return _refused_name(file)
+            return Decided(Decision.REJECT, REASONS["name_refused"], detail)
         known = recorded.get(file.name)
         if known is None:
             return Decided(Decision.CREATE, detail=detail)
@@ -258,10 +256,6 @@ def _detail(file: SeenFile) -> dict[str, Any]:
         "inode": stamp.inode,
     }
     return detail if file.of is None else {**detail, "of": file.of}
-
-
-def _refused_name(file: SeenFile) -> Decided:
-    return Decided(Decision.REJECT, REASONS["name_refused"], _detail(file))
 
 
 def _item(kind: str, file: SeenFile, *, key: str | None = None) -> Item:

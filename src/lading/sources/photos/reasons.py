@@ -9,6 +9,7 @@ from lading.base.reasons import Reason, reason_table
 from lading.library.photos import PhotoNotHeld
 from lading.media.errors import MediaUnreadable
 from lading.sources.photos.deriving import DecoderCrashed
+from lading.sources.photos.rules import is_utf8
 from lading.storage.roots import FileMissing, FileUnreadable, NotARegularFile, PathEscapesRoot
 from lading.storage.transfer import FileChanged
 
@@ -36,8 +37,8 @@ REASONS: Final = reason_table(
         ),
         Reason(
             "name_refused",
-            "the file's name is not written in UTF-8",
-            "Rename the file, then scan.",
+            "the name of the file or folder is not written in UTF-8",
+            "Rename it, then scan.",
         ),
         Reason(
             "unreadable",
@@ -95,6 +96,11 @@ def reason_of(error: LadingError) -> Reason | None:
         if isinstance(error, cls):
             return REASONS[code]
     return None
+
+
+def folder_reason(folder: str) -> Reason:
+    """Why a folder cannot be listed, as far as its name tells."""
+    return REASONS["folder_unreadable" if is_utf8(folder) else "name_refused"]
 
 
 def facts_of(error: LadingError) -> dict[str, str]:

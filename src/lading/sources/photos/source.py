@@ -26,7 +26,7 @@ from lading.sources.photos.folders import ROOT_KEY, Listing, folder_of, list_fol
 from lading.sources.photos.importer import Importer
 from lading.sources.photos.open_batch import ListedFolder, PlannedFolder, still_holds
 from lading.sources.photos.options import PhotosOptions, parse_options
-from lading.sources.photos.reasons import REASONS, reason_of
+from lading.sources.photos.reasons import REASONS, folder_reason, reason_of
 from lading.sources.photos.rules import digest_in, is_shortened
 from lading.storage.roots import FileMissing, RootMissing, SafeRoot, source_fault
 
@@ -141,6 +141,7 @@ class PhotosSource:
         """What is in the folder; nothing, when a scan found that it is gone and was believed."""
         self._root.close()  # folders that were replaced a moment ago are to be seen
         refused = partial(BatchRefused, subject=printable(batch.key))
+        folder = None
         try:
             folder = folder_of(self._root, batch.key)
             if folder is None:
@@ -153,7 +154,7 @@ class PhotosSource:
                 raise refused(REASONS["folder_gone"]) from error
             return Listing("" if batch.key == ROOT_KEY else batch.key)
         except SourceError as error:
-            raise refused(REASONS["folder_unreadable"], found=error.message) from error
+            raise refused(folder_reason(folder or ""), found=error.message) from error
         if listing.empty and not batch.gone:
             raise refused(REASONS["folder_gone"])
         return listing
