@@ -23,7 +23,6 @@ from lading.ledger.batches import Batch
 from lading.ledger.events import BatchFound
 from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
-from lading.sources.recordings.jobs import rig_of
 from lading.sources.recordings.layout import begun_at
 from lading.sources.recordings.open_batch import REGISTRATION
 from lading.sources.recordings.source import RecordingsSource
@@ -111,7 +110,7 @@ def _local_lines(
 def _is_active(source: RecordingsSource) -> bool:
     """Whether the rig records, by one look at its disk; no where the disk does not answer."""
     try:
-        return bounded(source, rig_of(source).is_active, within_s=RIG_ANSWERS_WITHIN_S)
+        return bounded(source, source.rig.is_active, within_s=RIG_ANSWERS_WITHIN_S)
     except RecordingsSlow:
         return False
 

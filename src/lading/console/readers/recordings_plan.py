@@ -24,7 +24,7 @@ from lading.console.recordings_words import RowConflict, conflict_between
 from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState
 from lading.sources.recordings.folder import read_folder
 from lading.sources.recordings.ingesting import open_local, propose_stored
-from lading.sources.recordings.jobs import STORED, UPLOAD, rig_of
+from lading.sources.recordings.jobs import STORED, UPLOAD
 from lading.sources.recordings.layout import MANIFEST, check_id, is_data, object_name
 from lading.sources.recordings.registering import Proposal, propose, require_stored
 from lading.sources.recordings.repository import Repository
@@ -156,7 +156,7 @@ class _Looking:
     def _upload(self) -> IngestPlan:
         source = self._source
         self._check("The source's folder is there", source.identity, "it answers")
-        self._check("The rig is not recording", rig_of(source).require_idle, "it is idle")
+        self._check("The rig is not recording", source.rig.require_idle, "it is idle")
         folder = self._check(
             "Its manifest can be understood",
             lambda: read_folder(self._folder, augment=source.options.augment),

@@ -30,7 +30,6 @@ from lading.ledger.recording_events import (
     RecordingVerified,
 )
 from lading.ledger.tables import ingest_batch
-from lading.sources.recordings.activity import Rig
 from lading.sources.recordings.downloading import download
 from lading.sources.recordings.ingesting import ingest_recording, open_local, register_stored
 from lading.sources.recordings.layout import MANIFEST
@@ -109,12 +108,6 @@ def recordings_source(parts: IngestParts, name: str | None) -> RecordingsSource:
     if not isinstance(source, RecordingsSource):
         raise NotRecordings("this source has no recordings", subject=name, found=source.kind)
     return source
-
-
-def rig_of(source: RecordingsSource) -> Rig:
-    """The rig that fills a source's folder."""
-    marker = source.options.active_marker
-    return Rig(source.name, None if marker is None else source.options.path / marker)
 
 
 def verify_job(source: str, recording_hash: str, *, full: bool, actor: str) -> NewJob:
@@ -265,7 +258,7 @@ def run_register(parts: IngestParts, context: JobContext) -> JobResult:
     beat = _Beat(context)
     if params.get("mode") == UPLOAD:
         folder = source.options.path / str(params.get("folder") or recording_id)
-        rig = rig_of(source)
+        rig = source.rig
         rig.require_idle()
 
         def must_wait() -> bool:

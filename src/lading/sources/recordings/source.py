@@ -55,7 +55,7 @@ class RecordingsSource:
         self.options = options
         self._root = SafeRoot(options.path)
         marker = options.active_marker
-        self._rig = Rig(name, None if marker is None else options.path / marker)
+        self.rig = Rig(name, None if marker is None else options.path / marker)
         self._open_repository = open_repository
         self._opening = threading.Lock()
         self._repository: Repository | None = None
@@ -80,7 +80,7 @@ class RecordingsSource:
 
         Raises `SourceMissing`.
         """
-        if self._rig.is_active():
+        if self.rig.is_active():
             return (Discovered(key, fingerprint) for key, fingerprint in known.items())
         return discover(self._root, known, self.options)
 
@@ -159,7 +159,7 @@ class RecordingsSource:
             looked,
             standing,
             root=root,
-            rig=self._rig,
+            rig=self.rig,
             require_root=partial(self._require, identity),
         )
         return RecordingBatch(
@@ -168,7 +168,7 @@ class RecordingsSource:
             looked,
             standing,
             importer,
-            rig=self._rig,
+            rig=self.rig,
             fetches_max=self.options.max_concurrent_files,
         )
 
