@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from lading.db import Database, open_database
@@ -21,7 +22,11 @@ from lading.jobs.worker import Duty
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
 from lading.settings import Settings
+from lading.sorting.planning import PlaceNames
+from lading.sorting.rules import NamedPlace
+from lading.sorting.sorting import Sorting
 from lading.sources.archive.run_jobs import RUN_JOB_KIND, run_archive
+from lading.sources.photos.source import KIND as PHOTOS
 from lading.sources.recordings import jobs as recording_jobs
 from lading.storage.addresses import open_store
 from lading.storage.port import ObjectStore
@@ -41,6 +46,7 @@ class Lading:
     queue: Queue
     ingest: Ingest
     operations: Operations
+    sorting: Sorting
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -48,6 +54,7 @@ class Lading:
         return {
             **self.ingest.handlers(),
             **self.operations.handlers(),
+            **self.sorting.handlers(),
             RUN_JOB_KIND: partial(run_archive, self.ingest),
             **recording_jobs.handlers(self.ingest.parts),
         }
@@ -90,6 +97,24 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
         )
         ingest = Ingest(parts)
         operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)
-        yield Lading(settings, db, store, sources, queue, ingest, operations)
+        sorting = Sorting(db, queue, _photo_roots(settings), _place_names(settings))
+        yield Lading(settings, db, store, sources, queue, ingest, operations, sorting)
     finally:
         db.close()
+
+
+def _photo_roots(settings: Settings) -> dict[str, Path]:
+    """The folder of each source of photos, which `build_source` has checked."""
+    return {
+        name: Path(chosen.options["path"])
+        for name, chosen in settings.sources.items()
+        if chosen.kind == PHOTOS
+    }
+
+
+def _place_names(settings: Settings) -> PlaceNames:
+    places = [
+        NamedPlace(name, place.latitude, place.longitude, place.radius_km)
+        for name, place in settings.sorting.places.items()
+    ]
+    return PlaceNames(places, settings.sorting.elsewhere)

@@ -72,6 +72,7 @@ def test_every_command_that_changes_something_has_a_dry_run() -> None:
         *(f"recordings {name}" for name in ("list", "show", "query", "verify", "compare")),
         *(f"recordings catalog {name}" for name in ("check", "versions", "pointer")),
         "recordings participants list",
+        "photos runs",
     }
     for path, command in all_commands():
         options = {name for option in command.params for name in option.opts}

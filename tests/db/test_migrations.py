@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 import lading.accounts.tables
 import lading.jobs.tables
 import lading.ledger.tables
-import lading.operations.tables  # noqa: F401 - declares its tables on the metadata
+import lading.operations.tables
+import lading.sorting.tables  # noqa: F401 - declares its tables on the metadata
 from lading.db import Database, migrate, revisions
 from lading.db.clock import now
 from lading.db.migrate import upgrade

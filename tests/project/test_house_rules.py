@@ -25,6 +25,7 @@ STATE_MODULES = (
     "lading.jobs.states",
     "lading.library.tables",
     "lading.operations.states",
+    "lading.sorting.values",
     "lading.accounts.values",
 )
 TABLE_MODULES = (
@@ -32,6 +33,7 @@ TABLE_MODULES = (
     "lading.jobs.tables",
     "lading.library.tables",
     "lading.operations.tables",
+    "lading.sorting.tables",
     "lading.accounts.tables",
 )
 

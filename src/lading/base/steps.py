@@ -44,7 +44,20 @@ class RecordingStep(StrEnum):
     RECORDING_WRITTEN = "recording_written"
 
 
-AnyStep = Step | RecordingStep
+class SortStep(StrEnum):
+    """Every place where sorting photos, or taking that back, could be cut off."""
+
+    SORT_PLANNED = "sort_planned"
+    SORT_COPIED = "sort_copied"
+    SORT_PLACED = "sort_placed"
+    SORT_GROUP_PLACED = "sort_group_placed"
+    SORT_WRITTEN = "sort_written"
+    SORT_COMMITTED = "sort_committed"
+    SORT_REMOVED = "sort_removed"
+    SORT_SETTLED = "sort_settled"
+
+
+AnyStep = Step | RecordingStep | SortStep
 
 _observer: Callable[[Any], None] | None = None  # which compares, whatever kind of step comes
 

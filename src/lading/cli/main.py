@@ -56,6 +56,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
             "recordings", "Take recordings of rigs in, find and fetch them, and keep their catalog."
         ),
     },
+    "Keep photos": {
+        "photos": Entry("photos", "Sort photos into folders by date and place."),
+    },
     "Look": {
         "batches": Entry("batches", "List batches: unfinished first, then the newest."),
         "batch": Entry("batch", "Show one batch: its items, reasons, accounts and events."),

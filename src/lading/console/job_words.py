@@ -34,6 +34,7 @@ KIND_WORDS: Final = {
     "scan": "Scan",
     "operation": "Operation",
     "archive_run": "Archive run",
+    "photos.sort": "Sorting of photos",
     "recordings.verify": "Verification",
     "recordings.download": "Download",
     "recordings.register": "Registration",

@@ -29,6 +29,7 @@ from lading.settings.console import ConsoleSettings
 from lading.settings.mail import MailSettings
 from lading.settings.section import SECONDS_MAX, Section
 from lading.settings.show import unwrapped, wrapped
+from lading.settings.sorting import SortingSettings
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 SQLITE: Final = "sqlite:///"
@@ -308,6 +309,7 @@ class Settings(Section):
     worker: WorkerProcessSettings = Field(default_factory=WorkerProcessSettings)
     scan: ScanSettings = Field(default_factory=ScanSettings)
     operations: OperationSettings = Field(default_factory=OperationSettings)
+    sorting: SortingSettings = Field(default_factory=SortingSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     log: LogSettings = Field(default_factory=LogSettings)

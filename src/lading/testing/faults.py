@@ -10,7 +10,7 @@ import signal
 import threading
 from dataclasses import dataclass
 
-from lading.base.steps import AnyStep, RecordingStep, Step, observe
+from lading.base.steps import AnyStep, RecordingStep, SortStep, Step, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,5 @@ def record_steps() -> list[AnyStep]:
 
 
 def _step(name: str) -> AnyStep:
-    try:
-        return Step(name)
-    except ValueError:
-        return RecordingStep(name)
+    steps: tuple[AnyStep, ...] = (*Step, *RecordingStep, *SortStep)
+    return next(step for step in steps if step == name)
