@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 import lading.accounts.tables
 import lading.jobs.tables
 import lading.ledger.tables
+import lading.library.people_tables
 import lading.operations.tables
 import lading.sorting.tables  # noqa: F401 - declares its tables on the metadata
 from lading.db import Database, migrate, revisions

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from lading.base.identifiers import is_sha256
 from lading.library.photo_values import FilePlace, FileStamp, RecordedFile
@@ -66,9 +66,7 @@ def files_of_folder(conn: Connection, source: str, digest: str) -> Iterator[Reco
 
     `digest` is the sha256 of the folder's path, or as much of its beginning as is known.
     """
-    column = photo_file.c.folder_sha256
-    # After the last of hexadecimal digits.
-    is_it = (column == digest) if is_sha256(digest) else (column > digest) & (column < f"{digest}g")
+    is_it = in_folder(digest)
     after = ""
     while True:
         rows = conn.execute(
@@ -81,6 +79,15 @@ def files_of_folder(conn: Connection, source: str, digest: str) -> Iterator[Reco
         if len(rows) < _PAGE:
             return
         after = rows[-1].path_sha256
+
+
+def in_folder(digest: str) -> ColumnElement[bool]:
+    """That a file lies right in a folder, by the sha256 of its path or the beginning of that."""
+    column = photo_file.c.folder_sha256
+    if is_sha256(digest):
+        return column == digest
+    # After the last of hexadecimal digits.
+    return (column > digest) & (column < f"{digest}g")
 
 
 def _recorded(row: Any) -> RecordedFile:
