@@ -34,6 +34,7 @@ from lading.console.live.fragments import Fragments
 from lading.console.live.live import Live
 from lading.console.once import Once
 from lading.console.parts import Console
+from lading.console.readers.alike_watch import AlikeWatch
 from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
@@ -72,6 +73,7 @@ def open_console(lading: Lading) -> Console:
         metrics=MetricsReader(lading),
         series=SeriesReader(lading.db),
         status=StatusReader(lading, version=__version__, engine=engine),
+        alike=AlikeWatch(),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lading.accounts.accounts import Accounts
 from lading.bootstrap import Lading
+from lading.console.readers.alike_watch import AlikeWatch
 from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
@@ -29,4 +30,5 @@ class Console:
     metrics: MetricsReader
     series: SeriesReader
     status: StatusReader
+    alike: AlikeWatch
     renderer: Renderer

@@ -83,6 +83,7 @@ MENU: Final[Sequence[MenuGroup]] = (
         "Library",
         (
             MenuEntry("Assets", "/library/assets", "l"),
+            MenuEntry("Photos", "/photos", of_source="photos"),
             MenuEntry("Galleries", "/library/galleries"),
             MenuEntry("Collections", "/library/collections"),
             MenuEntry("Events", "/library/events"),

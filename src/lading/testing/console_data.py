@@ -36,6 +36,7 @@ from lading.testing.console_busy import (
 from lading.testing.console_failing import AWAY, make_failing
 from lading.testing.console_imported import UPSTREAM, make_imported
 from lading.testing.console_large import make_large
+from lading.testing.console_photos import PHOTOS_TOML, make_photos
 from lading.testing.console_recordings import RECORDINGS_TOML, make_recordings
 from lading.testing.seed_57 import SOURCE, insert_seed_57
 
@@ -93,8 +94,15 @@ DATA: Final[Mapping[str, Callable[[Lading], None]]] = {
     "large": lambda lading: make_large(lading, SOURCE),
     "archive": make_archive,
     "recordings": make_recordings,
+    "photos": make_photos,
 }
 """What an installation can hold, by name."""
+
+_MORE_SOURCES: Final[Mapping[str, str]] = {
+    "archive": BUCKET_TOML,
+    "recordings": RECORDINGS_TOML,
+    "photos": PHOTOS_TOML,
+}
 
 BASED_ON: Final[Mapping[str, str]] = {"busy": "imported", "paused": "busy"}
 """What another holds is there, too, in these."""
@@ -106,7 +114,7 @@ def make_installation(folder: Path, data: str = "empty") -> None:
         make_installation(folder, BASED_ON[data])
     else:
         away = {AWAY: "not-mounted"} if data == "failing" else {}
-        more = {"archive": BUCKET_TOML, "recordings": RECORDINGS_TOML}.get(data, "")
+        more = _MORE_SOURCES.get(data, "")
         _set_up(folder, {SOURCE: UPSTREAM} | away, more)
     add_data(folder, data)
 

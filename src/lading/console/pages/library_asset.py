@@ -24,6 +24,7 @@ from lading.console.readers.library import (
     container_address,
 )
 from lading.console.readers.operations import told_of
+from lading.console.readers.photo_facts import read_photo
 from lading.console.readers.sites import ROUTE_WORDS, read_packages, read_sight, site_choices
 from lading.console.render import page
 from lading.console.security.guards import requires
@@ -135,6 +136,7 @@ def _one(
         crumbs=[(origin.label if origin else "Assets", origin.url if origin else ASSETS)],
         found=found,
         facts=found.card.asset.facts,
+        photo=read_photo(console.lading.db, found.card.asset.id),
         url=url,
         here=(url if tab == "files" else f"{url}/{tab}") + carried,
         carried=carried,

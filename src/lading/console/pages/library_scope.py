@@ -49,6 +49,7 @@ _ORIGINS: Final[Mapping[str, tuple[str, str]]] = {
     "/library/sites": ("Sites", "site"),
     "/library/packages": ("Access packages", "access package"),
     "/library/trash": ("Trash", "trash"),
+    "/photos": ("Photos", "photos"),
 }
 """Where one may come from besides the list of assets: what it is called, and one of it."""
 
@@ -123,10 +124,9 @@ def origin_of(request: Request[Any, Any, Any], console: Console) -> Origin | Non
     """The list of the library that the address says someone came from."""
     url = local_path(str(request.query_params.get("list", "")), "")
     parts = urlsplit(url)
-    if not parts.path.startswith("/library/"):
-        return None
     if parts.path != ASSETS:
-        base = "/".join(parts.path.split("/")[:3])
+        depth = 3 if parts.path.startswith("/library/") else 2
+        base = "/".join(parts.path.split("/")[:depth])
         if base not in _ORIGINS:
             return None
         label, one = _ORIGINS[base]

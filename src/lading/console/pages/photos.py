@@ -1,0 +1,92 @@
+"""Photos as a timeline: years, months and days to choose from, and one of them in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+
+from lading.accounts.values import Caller, Permission
+from lading.base.errors import RequestError
+from lading.console.listing import Field, ListQuery, read_query
+from lading.console.pages.library_scope import from_list
+from lading.console.parts import Console
+from lading.console.readers.library import BADGE_WORDS
+from lading.console.readers.photos import (
+    BUCKETS,
+    NoSuchDate,
+    label_of,
+    parse_on,
+    photos_sources,
+    read_days,
+    read_photos,
+    read_timeline,
+)
+from lading.console.render import page
+from lading.console.security.guards import requires
+from lading.db.wall_clock import MONTH, YEAR
+
+PHOTOS: Final = "/photos"
+VIEWS: Final[Mapping[str, str]] = {
+    PHOTOS: "Timeline",
+    "/photos/places": "Places",
+    "/photos/folders": "Folders",
+    "/photos/duplicates": "Duplicates",
+}
+"""The ways to look at photos, by address."""
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """The timeline."""
+    return [photos_page]
+
+
+@get(PHOTOS, guards=[requires(Permission.READ)], sync_to_thread=True, include_in_schema=False)
+def photos_page(
+    request: Request[Any, Any, Any],
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+) -> Response[str]:
+    """The newest month, or what the address asks for."""
+    db = console.lading.db
+    query = photos_query(request, caller, Field("on", "Taken"))
+    timeline = read_timeline(db)
+    try:
+        on = parse_on(query.one("on") or timeline.newest)
+    except NoSuchDate as error:
+        query, on = without(query, "on", error), timeline.newest
+    listed = read_photos(db, on, cursor=query.cursor, limit=query.limit)
+    dated = on not in BUCKETS
+    return page(
+        console,
+        caller,
+        "pages/photos.html",
+        section=PHOTOS,
+        query=query,
+        views=VIEWS,
+        sources=photos_sources(console),
+        timeline=timeline,
+        on=on,
+        label=label_of(on),
+        months=[each for each in timeline.months if dated and each.on.startswith(on[:YEAR])],
+        days=read_days(db, on[:MONTH]) if dated and len(on) >= MONTH else [],
+        listed=listed,
+        badge_words=BADGE_WORDS,
+        from_list=from_list(query.here),
+    )
+
+
+def photos_query(request: Request[Any, Any, Any], caller: Caller, *fields: Field) -> ListQuery:
+    """What the address of a page of photos asks for."""
+    size = int(caller.account.preferences.get("page_size", "50"))
+    return read_query(request, fields, page_size=size)
+
+
+def without(query: ListQuery, name: str, error: RequestError) -> ListQuery:
+    """The query as if this filter had not been given; the page says that it was left out."""
+    values = {each: given for each, given in query.values.items() if each != name}
+    return replace(query, values=values, ignored=[*query.ignored, f"{name}={error.found}"])

@@ -1,0 +1,167 @@
+"""What one picture or video says of itself, what was derived of it, and what lies beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from lading.console.readers.photos_folders import folder_url
+from lading.console.readers.photos_places import Area, label_of_place
+from lading.db import Database
+from lading.library.live_photos import photo_places
+from lading.library.photo_values import DerivationFacts, FilePlace
+from lading.library.tables import asset, asset_file, derivation, photo, photo_file
+from lading.library.values import parse_detail
+
+FROM_WORDS: Final[Mapping[str, str]] = {
+    "exif_original": "EXIF, when it was taken",
+    "quicktime_creation": "QuickTime, when it was made",
+    "xmp_original": "XMP, when it was taken",
+    "exif_digitized": "EXIF, when it was digitised",
+    "xmp_created": "XMP, when it was made",
+    "iptc_created": "IPTC, when it was made",
+    "xmp_written": "XMP, when it was written",
+    "container_creation": "the file's own header",
+    "exif_modified": "EXIF, when it was changed",
+}
+DOUBT_WORDS: Final[Mapping[str, str]] = {
+    "undated": "It states no time that can be believed.",
+    "offset_unknown": "It does not say how far its clock was from UTC.",
+    "zone_unknown": "Its clock was in UTC; the local time is not known.",
+}
+REFUSAL_WORDS: Final[Mapping[str, str]] = {
+    "unset": "never set",
+    "malformed": "no time",
+    "incomplete": "incomplete",
+    "epoch": "where a clock begins that was never set",
+    "too_early": "before there were such files",
+    "future": "in the future",
+}
+COMPANIONS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A time that stands in the file and does not count."""
+
+    text: str
+    origin: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoView:
+    """The photo's part of an asset. `companions` are (name, content hash) of the same shot."""
+
+    captured_from: str | None
+    doubt: str | None
+    refused_times: Sequence[RefusedLine]
+    camera: str | None
+    lens: str | None
+    place: str | None
+    place_url: str | None
+    altitude_m: float | None
+    frames: int
+    perceptual_hash: str | None
+    derivations: Sequence[DerivationFacts]
+    folders: Sequence[tuple[str, str]]
+    companions: Sequence[tuple[str, str]]
+
+
+def read_photo(db: Database, asset_id: int) -> PhotoView | None:
+    """What there is to say of an asset as a photo; None when it is none."""
+    with db.read() as conn:
+        row = conn.execute(select(photo).where(photo.c.asset_id == asset_id)).one_or_none()
+        if row is None:
+            return None
+        made = conn.execute(
+            select(derivation)
+            .where(derivation.c.asset_id == asset_id)
+            .order_by(derivation.c.name, derivation.c.variant)
+        ).all()
+        places = _places(conn, asset_id)
+        companions = _companions(conn, asset_id, places)
+    here = None if row.latitude is None else (float(row.latitude), float(row.longitude))
+    camera = " ".join(part for part in (row.camera_make, row.camera_model) if part)
+    return PhotoView(
+        captured_from=FROM_WORDS.get(row.captured_from or "", row.captured_from),
+        doubt=DOUBT_WORDS.get(row.capture_doubt or "", row.capture_doubt),
+        refused_times=_refused(parse_detail(row.detail)),
+        camera=camera or None,
+        lens=row.lens,
+        place=None if here is None else label_of_place(*here),
+        place_url=None if here is None else Area.around(*here).url,
+        altitude_m=row.altitude_m,
+        frames=row.frames,
+        perceptual_hash=row.perceptual_hash,
+        derivations=[_derivation(each) for each in made],
+        folders=list(
+            dict.fromkeys(
+                (
+                    f"{place.source}/{place.folder}".rstrip("/"),
+                    folder_url(place.source, place.folder),
+                )
+                for place in places
+            )
+        ),
+        companions=companions,
+    )
+
+
+def _places(conn: Connection, asset_id: int) -> list[FilePlace]:
+    query = photo_places(photo_file.c.source, asset_file.c.location)
+    rows = conn.execute(query.where(asset_file.c.asset_id == asset_id).order_by(asset_file.c.path))
+    return [FilePlace.at(row.source, row.location) for row in rows]
+
+
+def _companions(
+    conn: Connection, asset_id: int, places: Sequence[FilePlace]
+) -> list[tuple[str, str]]:
+    """Other assets that lie beside it under the same name with another ending."""
+    if not places:
+        return []
+    place = places[0]
+    stem = FilePlace(place.source, place.folder, place.name.rpartition(".")[0] + ".").location
+    query = (
+        photo_places(asset_file.c.location, asset.c.content_hash)
+        .join(asset, asset.c.id == asset_file.c.asset_id)
+        .where(
+            photo_file.c.source == place.source,
+            photo_file.c.folder_sha256 == place.folder_sha256,
+            asset_file.c.location.startswith(stem, autoescape=True),
+            asset.c.id != asset_id,
+            asset.c.deleted_at.is_(None),
+        )
+        .order_by(asset_file.c.location)
+        .limit(COMPANIONS_MAX)
+    )
+    return [(FilePlace.at("", row.location).name, row.content_hash) for row in conn.execute(query)]
+
+
+def _refused(detail: Mapping[str, Any]) -> list[RefusedLine]:
+    return [
+        RefusedLine(
+            text=str(each["text"]),
+            origin=FROM_WORDS.get(each["origin"], str(each["origin"])),
+            why=REFUSAL_WORDS.get(each["reason"], str(each["reason"])),
+        )
+        for each in detail.get("refused_times", ())
+    ]
+
+
+def _derivation(row: Any) -> DerivationFacts:
+    return DerivationFacts(
+        name=row.name,
+        variant=row.variant,
+        key=row.key,
+        tool=row.tool,
+        version=row.version,
+        settings=row.settings,
+        width=row.width,
+        height=row.height,
+        error=row.error,
+        error_text=row.error_text,
+    )

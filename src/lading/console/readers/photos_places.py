@@ -1,0 +1,197 @@
+"""Photos by where they were taken: clusters on a grid as fine as the area asked for is small.
+
+An area may cross the 180th meridian: then its west is greater than its east.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from sqlalchemy import ColumnElement, and_, func, or_
+
+from lading.base.errors import RequestError
+from lading.console.readers.library import AssetCard, asset_cards
+from lading.console.readers.photos import PhotoList, list_photos
+from lading.db import Database
+from lading.db.grid_cells import grid_cell
+from lading.db.keyset import Key
+from lading.library.known import asset_row
+from lading.library.live_photos import live_photos
+from lading.library.tables import asset, photo
+
+ZOOM_MAX: Final = 12
+CLUSTERS_MAX: Final = 200
+_CELL_DEGREES: Final = 30.0
+"""How wide a cell is that the whole world is divided by; each step of zoom halves it."""
+_NEAR_DEGREES: Final = 0.005
+"""Half the side of the area around one photo: some hundred metres."""
+
+
+class BadArea(RequestError):
+    """An area that no map has."""
+
+    code = "bad_area"
+    next_step = "Write west, south, east and north in degrees, such as 5.9,45.8,10.5,47.8."
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A part of the world in degrees, east and north positive."""
+
+    west: float = -180.0
+    south: float = -90.0
+    east: float = 180.0
+    north: float = 90.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The area that `west,south,east,north` names. Raises `BadArea`."""
+        try:
+            west, south, east, north = (float(part) for part in text.split(","))
+        except ValueError:
+            raise BadArea("this names no area", subject="bbox", found=text[:100]) from None
+        if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+            raise BadArea("there is no such area", subject="bbox", found=text[:100])
+        return cls(west, south, east, north)
+
+    @classmethod
+    def around(cls, latitude: float, longitude: float) -> Self:
+        """What is next to a place."""
+        return cls(
+            max(longitude - _NEAR_DEGREES, -180.0),
+            max(latitude - _NEAR_DEGREES, -90.0),
+            min(longitude + _NEAR_DEGREES, 180.0),
+            min(latitude + _NEAR_DEGREES, 90.0),
+        )
+
+    def __str__(self) -> str:
+        """As addresses have it."""
+        return ",".join(f"{each:.6g}" for each in (self.west, self.south, self.east, self.north))
+
+    @property
+    def url(self) -> str:
+        """The page of the area."""
+        return "/photos/places" if self == Area() else f"/photos/places?bbox={self}"
+
+    @property
+    def width(self) -> float:
+        """Degrees from west to east."""
+        return self.east - self.west + (360.0 if self.west > self.east else 0.0)
+
+    @property
+    def zoom(self) -> int:
+        """How often the world is halved until it is as narrow as this."""
+        narrow = max(self.width, (self.north - self.south) * 2, 360.0 / 2**ZOOM_MAX)
+        return max(0, min(ZOOM_MAX, math.floor(math.log2(360.0 / narrow))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Photos that lie together: how many, their middle, from when to when, one of them."""
+
+    count: int
+    latitude: float
+    longitude: float
+    area: Area
+    first: datetime | None
+    last: datetime | None
+    card: AssetCard
+
+    @property
+    def label(self) -> str:
+        """Where it is, as people write it."""
+        return label_of_place(self.latitude, self.longitude)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The clusters of an area, the largest first. `cut`: there are more than are given."""
+
+    area: Area
+    zoom: int
+    clusters: Sequence[Cluster]
+    cut: bool
+
+
+def label_of_place(latitude: float, longitude: float) -> str:
+    """`48.8584° N, 2.2945° E`."""
+    north, east = ("N" if latitude >= 0 else "S"), ("E" if longitude >= 0 else "W")
+    return f"{abs(latitude):.4f}° {north}, {abs(longitude):.4f}° {east}"
+
+
+def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
+    """The clusters of an area, on the grid of a zoom from 0 to 12; by itself, of the area's."""
+    zoom = area.zoom if zoom is None else max(0, min(zoom, ZOOM_MAX))
+    size = _CELL_DEGREES / 2**zoom
+    latitude, longitude = photo.c.latitude, photo.c.longitude
+    row, column = grid_cell(latitude, -90, size).label("r"), grid_cell(longitude, -180, size)
+    photos = func.count().label("photos")
+    query = (
+        live_photos(
+            row,
+            column.label("c"),
+            photos,
+            func.avg(latitude).label("latitude"),
+            func.avg(longitude).label("longitude"),
+            func.min(latitude).label("south"),
+            func.max(latitude).label("north"),
+            func.min(longitude).label("west"),
+            func.max(longitude).label("east"),
+            func.min(asset.c.captured_at).label("first"),
+            func.max(asset.c.captured_at).label("last"),
+            func.max(asset.c.id).label("one"),
+        )
+        .where(_inside(area))
+        .group_by("r", "c")
+        .order_by(photos.desc(), func.max(asset.c.id).desc())
+        .limit(CLUSTERS_MAX + 1)
+    )
+    with db.read() as conn:
+        rows = conn.execute(query).all()
+        shown = rows[:CLUSTERS_MAX]
+        found = conn.execute(asset.select().where(asset.c.id.in_([each.one for each in shown])))
+        cards = {card.asset.id: card for card in asset_cards(conn, [asset_row(r) for r in found])}
+    return Places(
+        area=area,
+        zoom=zoom,
+        clusters=[
+            Cluster(
+                count=each.photos,
+                latitude=each.latitude,
+                longitude=each.longitude,
+                area=_surrounding(each.west, each.south, each.east, each.north),
+                first=each.first,
+                last=each.last,
+                card=cards[each.one],
+            )
+            for each in shown
+        ],
+        cut=len(rows) > CLUSTERS_MAX,
+    )
+
+
+def read_photos_in(
+    db: Database, area: Area, *, cursor: str | None = None, limit: int = 50
+) -> PhotoList:
+    """A page of the photos of an area, the newest arrivals first. Raises `BadCursor`."""
+    order = [Key(asset.c.id, descending=True)]
+    return list_photos(db, _inside(area), order, cursor=cursor, limit=limit)
+
+
+def _inside(area: Area) -> ColumnElement[bool]:
+    latitude, longitude = photo.c.latitude, photo.c.longitude
+    if area.west > area.east:
+        across = or_(longitude >= area.west, longitude <= area.east)
+    else:
+        across = longitude.between(area.west, area.east)
+    return and_(latitude.is_not(None), latitude.between(area.south, area.north), across)
+
+
+def _surrounding(west: float, south: float, east: float, north: float) -> Area:
+    """An area with room around these, so that nothing lies on its edge."""
+    low, high = Area.around(south, west), Area.around(north, east)
+    return Area(low.west, low.south, high.east, high.north)

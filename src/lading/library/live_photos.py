@@ -1,0 +1,27 @@
+"""Asks for photos: assets that came out of pictures and videos and are not in the trash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from lading.library.tables import asset, asset_file, photo, photo_file
+
+
+def live_photos(*columns: Any) -> Select[Any]:
+    """These columns of `asset` and `photo`, of every photo that is not in the trash."""
+    return (
+        select(*columns)
+        .join_from(asset, photo, photo.c.asset_id == asset.c.id)
+        .where(asset.c.deleted_at.is_(None))
+    )
+
+
+def photo_places(*columns: Any) -> Select[Any]:
+    """These columns of `asset_file` and `photo_file`, of every place where an original lies."""
+    return (
+        select(*columns)
+        .join_from(photo_file, asset_file, asset_file.c.id == photo_file.c.file_id)
+        .where(asset_file.c.deleted_at.is_(None), asset_file.c.role == "original")
+    )
