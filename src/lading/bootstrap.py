@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from lading.jobs.queue import Queue
 from lading.jobs.worker import Duty
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
+from lading.people.people import People
+from lading.people.processes import FaceProcesses
 from lading.settings import Settings
 from lading.sorting.planning import PlaceNames
 from lading.sorting.rules import NamedPlace
@@ -47,6 +49,7 @@ class Lading:
     ingest: Ingest
     operations: Operations
     sorting: Sorting
+    people: People
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -55,6 +58,7 @@ class Lading:
             **self.ingest.handlers(),
             **self.operations.handlers(),
             **self.sorting.handlers(),
+            **self.people.handlers(),
             RUN_JOB_KIND: partial(run_archive, self.ingest),
             **recording_jobs.handlers(self.ingest.parts),
         }
@@ -78,7 +82,8 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
     db = open_database(
         settings.database.address, pool_size=settings.database.pool_size, create=not need_migrated
     )
-    try:
+    with ExitStack() as closing:
+        closing.callback(db.close)
         if need_migrated:
             require_current(db)
         store = open_store(STORE_NAME, settings.store.url, settings.store.options)
@@ -87,6 +92,9 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
             for name, chosen in settings.sources.items()
         }
         queue = Queue(db, hook=follow_job)
+        roots = _photo_roots(settings)
+        people = People(db, queue, store, roots, FaceProcesses(settings.faces.processes))
+        closing.callback(people.close)
         parts = IngestParts(
             db=db,
             queue=queue,
@@ -94,13 +102,12 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
             store=store,
             limits=GuardLimits(settings.scan.vanish_share_max, settings.scan.vanish_items_max),
             fetch_threads=settings.worker.fetch_threads,
+            on_import_queued=people.follow_import if settings.faces.enabled else None,
         )
         ingest = Ingest(parts)
         operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)
-        sorting = Sorting(db, queue, _photo_roots(settings), _place_names(settings))
-        yield Lading(settings, db, store, sources, queue, ingest, operations, sorting)
-    finally:
-        db.close()
+        sorting = Sorting(db, queue, roots, _place_names(settings))
+        yield Lading(settings, db, store, sources, queue, ingest, operations, sorting, people)
 
 
 def _photo_roots(settings: Settings) -> dict[str, Path]:

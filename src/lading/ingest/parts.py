@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
 
 from lading.base.errors import RequestError
 from lading.db import Database
 from lading.ingest.rules import GuardLimits
 from lading.ingest.source import Source
 from lading.jobs.queue import Queue
+from lading.ledger.batches import Batch
+from lading.ledger.chain import Entry
 from lading.storage.port import ObjectStore
 
 IMPORT_JOB_KIND = "import_batch"
@@ -25,6 +30,19 @@ class UnknownSource(RequestError):
     next_step = "Add it to the settings under [sources], or correct the name."
 
 
+class ImportQueued(Protocol):
+    """Puts in line what is to follow the import of a batch, in the same transaction.
+
+    It SHALL NOT append to the ledger itself, but return the entries.
+    """
+
+    def __call__(
+        self, conn: Connection, batch: Batch, job_id: int, *, actor: str, priority: int
+    ) -> Sequence[Entry]:
+        """Take note of the import job of a batch."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class IngestParts:
     """One installation's parts. `fetch_threads` items are fetched ahead of the one written."""
@@ -35,6 +53,7 @@ class IngestParts:
     store: ObjectStore
     limits: GuardLimits = field(default_factory=GuardLimits)
     fetch_threads: int = 2
+    on_import_queued: ImportQueued | None = None
 
     def source(self, name: str) -> Source:
         """The configured source of this name. Raises `UnknownSource`."""

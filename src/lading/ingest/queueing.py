@@ -201,6 +201,8 @@ def enqueue_batch(
     job_id = enqueued.job_id
     event = BatchQueued(job_id=job_id, priority=priority, plan_digest=batch.plan_digest)
     queued = Entry(event, actor, source=batch.source, batch_id=batch.id, job_id=job_id)
+    if parts.on_import_queued is not None:
+        entries.extend(parts.on_import_queued(conn, batch, job_id, actor=actor, priority=priority))
     chain.append_all(conn, [queued, *entries])
     return job_id
 

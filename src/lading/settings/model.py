@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError
 
 from lading.jobs.settings import HEARTBEATS_PER_STALE, WorkerSettings
 from lading.settings.console import ConsoleSettings
+from lading.settings.faces import FacesSettings
 from lading.settings.mail import MailSettings
 from lading.settings.section import SECONDS_MAX, Section
 from lading.settings.show import unwrapped, wrapped
@@ -309,6 +310,7 @@ class Settings(Section):
     worker: WorkerProcessSettings = Field(default_factory=WorkerProcessSettings)
     scan: ScanSettings = Field(default_factory=ScanSettings)
     operations: OperationSettings = Field(default_factory=OperationSettings)
+    faces: FacesSettings = Field(default_factory=FacesSettings)
     sorting: SortingSettings = Field(default_factory=SortingSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     mail: MailSettings = Field(default_factory=MailSettings)

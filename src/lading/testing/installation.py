@@ -10,6 +10,7 @@ from lading.ingest import Ingest, IngestParts
 from lading.ingest.queueing import follow_job
 from lading.ingest.rules import GuardLimits
 from lading.ingest.source import Source
+from lading.jobs.context import Handler
 from lading.jobs.queue import Queue
 from lading.jobs.settings import WorkerSettings
 from lading.jobs.worker import Worker
@@ -43,6 +44,11 @@ class Installation:
         self.ingest = Ingest(self.parts)
         self.operations = Operations(self.ingest)
 
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """What the worker runs."""
+        return {**self.ingest.handlers(), **self.operations.handlers()}
+
     def drain(self, stop: StopSignal | None = None) -> None:
         """Run a worker in this thread until nothing is left to do, or `stop` is set.
 
@@ -57,8 +63,8 @@ class Installation:
             poll_min_s=0.02,
             poll_max_s=0.05,
         )
-        handlers = {**self.ingest.handlers(), **self.operations.handlers()}
-        Worker(self.db, self.queue, handlers, settings, stop=stop or StopSignal()).run(drain=True)
+        worker = Worker(self.db, self.queue, self.handlers, settings, stop=stop or StopSignal())
+        worker.run(drain=True)
 
     def scan(self, source: str | None = None) -> list[int]:
         """Scan one source, or the only one; the ids of new and updated batches."""

@@ -1,0 +1,107 @@
+"""The jobs about faces: one finds those of a folder, and one per person matches them after it.
+
+They are put in line with the import of a folder, and wait for it; or when somebody asks (C4, C7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from lading.jobs.queue import Queue
+from lading.jobs.values import PRIORITY_DEFAULT, PRIORITY_MAX, NewJob
+from lading.ledger.chain import Entry, append_all
+from lading.library.people_queries import list_persons
+from lading.library.people_values import FolderOfFaces, Person
+
+FACES_JOB_KIND: Final = "photos.faces"
+MATCH_JOB_KIND: Final = "photos.match"
+_ATTEMPTS_MAX: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """How many jobs were put in line; those that were there already do not count."""
+
+    scans: int = 0
+    matches: int = 0
+
+    def __add__(self, other: Lined) -> Lined:
+        return Lined(self.scans + other.scans, self.matches + other.matches)
+
+
+def line_up(
+    conn: Connection,
+    queue: Queue,
+    folders: Sequence[FolderOfFaces],
+    *,
+    actor: str,
+    scan: bool,
+    persons: Sequence[Person] | None = None,
+    again: bool = True,
+    after: int | None = None,
+    priority: int = PRIORITY_DEFAULT,
+    entries: list[Entry] | None = None,
+) -> Lined:
+    """Put the jobs for these folders in line, last in the caller's transaction.
+
+    With `scan`, faces are looked for, and matching waits for that. `persons` are matched: everybody
+    with a reference image unless given. All wait for the job `after`. Without `again`, faces that
+    other settings identified are left as they are.
+    """
+    if persons is None:
+        persons = [one.person for one in list_persons(conn) if one.references]
+    collected: list[Entry] = [] if entries is None else entries
+    scans = [_scan_job(folder, after, priority) for folder in folders] if scan else []
+    found = queue.enqueue(conn, scans, actor=actor, entries=collected) if scans else []
+    awaited = [made.job_id for made in found] if scan else [after] * len(folders)
+    matches = [
+        _match_job(folder, person, job_id, priority, again=again)
+        for folder, job_id in zip(folders, awaited, strict=True)
+        for person in persons
+    ]
+    lined = queue.enqueue(conn, matches, actor=actor, entries=collected) if matches else []
+    if entries is None and collected:
+        append_all(conn, collected)
+    return Lined(sum(made.created for made in found), sum(made.created for made in lined))
+
+
+def _scan_job(folder: FolderOfFaces, after: int | None, priority: int) -> NewJob:
+    return NewJob(
+        FACES_JOB_KIND,
+        params={"source": folder.source, "digest": folder.digest, "folder": folder.folder},
+        priority=min(priority + 1, PRIORITY_MAX),
+        wait_for=() if after is None else (after,),
+        active_key=_key(FACES_JOB_KIND, folder, after),
+        attempts_max=_ATTEMPTS_MAX,
+    )
+
+
+def _match_job(
+    folder: FolderOfFaces, person: Person, after: int | None, priority: int, *, again: bool
+) -> NewJob:
+    return NewJob(
+        MATCH_JOB_KIND,
+        params={
+            "source": folder.source,
+            "digest": folder.digest,
+            "folder": folder.folder,
+            "person": person.id,
+            "name": person.name,
+            "again": again,
+        },
+        priority=min(priority + 2, PRIORITY_MAX),
+        wait_for=() if after is None else (after,),
+        active_key=_key(f"{MATCH_JOB_KIND}:{person.id}:{again:d}", folder, after),
+        attempts_max=_ATTEMPTS_MAX,
+    )
+
+
+def _key(kind: str, folder: FolderOfFaces, after: int | None) -> str:
+    # One that waits for another job is another job: what that one brings must not be missed.
+    place = hashlib.sha256(f"{folder.source}\0{folder.digest}".encode()).hexdigest()[:32]
+    return f"{kind}:{place}:{after or ''}"

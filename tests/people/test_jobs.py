@@ -1,0 +1,163 @@
+"""Faces of real pictures, from the folder to a name: the jobs, and what makes them needed again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lading.db import Database
+from lading.library.people import (
+    add_person,
+    add_reference,
+    confirm_faces,
+    find_person,
+    refuse_faces,
+)
+from lading.library.people_queries import (
+    decisions,
+    files_to_scan,
+    unidentified_faces,
+    with_unidentified_face,
+)
+from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
+from lading.people.adopted import adopt_settings, settings_held
+from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND, Lined
+from lading.testing.installation import ACTOR
+from tests.media.test_faces import PORTRAITS, portrait
+from tests.media.written import encoded
+from tests.people.library import PeopleInstallation, digest_of
+from tests.photos.tree import PhotosBench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> PhotosBench:
+    bench = PhotosBench(tmp_path)
+    for name in ("astronaut", "admiral"):
+        bench.write(f"album/{name}.jpg", (PORTRAITS / f"{name}.jpg").read_bytes())
+    bench.write("later/again.jpg", encoded(portrait("astronaut").rotate(-4)))
+    bench.write("later/nobody.jpg")
+    return bench
+
+
+@pytest.fixture
+def installation(
+    sqlite_database: Database, bench: PhotosBench, tmp_path: Path
+) -> Iterator[PeopleInstallation]:
+    installation = PeopleInstallation(sqlite_database, bench, tmp_path)
+    yield installation
+    installation.people.close()
+
+
+def test_faces_are_found_named_and_found_again_until_people_know_better(
+    installation: PeopleInstallation, bench: PhotosBench
+) -> None:
+    people, db = installation.people, installation.db
+    installation.take_in()
+    (anna,) = installation.faces("astronaut.jpg")
+    (again,) = installation.faces("again.jpg")
+    (admiral,) = installation.faces("admiral.jpg")
+    assert installation.faces("nobody.jpg") == []
+    assert installation.jobs(MATCH_JOB_KIND) == []
+    with db.read() as conn:
+        assert {one.id for one in unidentified_faces(conn)} == {anna.id, again.id, admiral.id}
+        assert with_unidentified_face(conn, [anna.asset_id or 0]) == {anna.asset_id}
+
+    def name(person: str, face_id: int) -> None:
+        with db.write() as conn:
+            add_reference(conn, add_person(conn, person, actor=ACTOR), face_id, actor=ACTOR)
+
+    name("Anna", anna.id)
+    name("Bert", admiral.id)
+    assert people.match(actor=ACTOR) == Lined(0, 2), "one folder has an unidentified face"
+    installation.drain()
+    assert installation.said(again.id) == {"Anna": "suggested"}
+    with db.read() as conn:
+        (said,) = decisions(conn, [again.id])[again.id]
+        assert unidentified_faces(conn) == []
+        held = settings_held(conn).settings
+    assert said.scan_id == again.scan_id
+    assert said.reference_id is not None
+    assert said.distance is not None
+    assert 0 < said.distance <= held.matching.distance_max
+    assert said.settings_digest == held.matching.digest
+    assert people.match(actor=ACTOR) == Lined(), "nothing is unidentified, nothing has changed"
+
+    # Stricter settings alone make it to be matched again, without any look into a file.
+    strict = FaceSettings(matching=MatchingSettings(side_min_px=900))
+    with db.write() as conn:
+        adopt_settings(conn, strict, actor=ACTOR)
+    assert people.scan(actor=ACTOR) == Lined()
+    assert people.match(actor=ACTOR, again=False) == Lined()
+    assert people.match(actor=ACTOR) == Lined(0, 2)
+    installation.drain()
+    assert installation.said(again.id) == {}
+    with db.write() as conn:
+        confirm_faces(conn, find_person(conn, "Anna"), [again.id], actor=ACTOR)
+        refuse_faces(conn, find_person(conn, "Bert"), [again.id], actor=ACTOR)
+        adopt_settings(conn, FaceSettings(DetectionSettings(side_max=1200)), actor=ACTOR)
+
+    # Other settings of detection make all of them to be scanned again; the decisions stay.
+    assert people.scan(actor=ACTOR) == Lined(2, 4)
+    installation.drain()
+    (seen,) = installation.faces("again.jpg")
+    assert (seen.id, seen.detached) == (again.id, False)
+    assert seen.scan_id != again.scan_id
+    assert installation.said(again.id) == {"Anna": "confirmed", "Bert": "refused"}
+    assert installation.said(admiral.id) == {"Bert": "confirmed"}
+    assert people.scan(actor=ACTOR) == Lined()
+    assert people.scan(actor=ACTOR, everything=True, folder="later", source="home") == Lined(1, 2)
+    installation.drain()
+    assert {job.status for job in installation.jobs(FACES_JOB_KIND)} == {"done"}
+
+
+def test_faces_and_matches_of_a_folder_wait_for_its_import_and_fail_with_it(
+    installation: PeopleInstallation, bench: PhotosBench
+) -> None:
+    installation.take_in()
+    (anna,) = installation.faces("astronaut.jpg")
+    with installation.db.write() as conn:
+        whom = add_person(conn, "Anna", actor=ACTOR)
+        add_reference(conn, whom, anna.id, actor=ACTOR)
+    bench.write("later/again.jpg", encoded(portrait("astronaut").rotate(4)))
+    bench.write("new/anna.jpg", encoded(portrait("astronaut").rotate(-5)))
+    ids = installation.scan()
+    installation.ingest.queue(ids, actor=ACTOR)
+    waiting = [job for job in installation.jobs(MATCH_JOB_KIND) if job.status == "waiting"]
+    assert len(waiting) == 2
+    # What is decided about is gone when the import begins, so that it fails.
+    shutil.rmtree(bench.root / "later")
+    installation.drain()
+    (found,) = installation.faces("new/anna.jpg")
+    assert installation.said(found.id) == {"Anna": "suggested"}
+    by_folder = {
+        (job.kind, job.status): job
+        for kind in (FACES_JOB_KIND, MATCH_JOB_KIND)
+        for job in installation.jobs(kind)
+        if '"folder":"later"' in job.params
+    }
+    (failed_import,) = (job for job in installation.jobs("import_batch") if job.status == "failed")
+    assert by_folder[FACES_JOB_KIND, "failed"].failed_by == failed_import.id
+    assert by_folder[MATCH_JOB_KIND, "failed"].failed_by is not None
+
+
+def test_a_file_that_is_not_as_it_was_taken_in_is_left_for_later(
+    installation: PeopleInstallation, bench: PhotosBench
+) -> None:
+    ids = installation.scan()
+    installation.ingest.queue(ids, actor=ACTOR)
+    installation.drain()
+    with installation.db.write() as conn:
+        adopt_settings(conn, FaceSettings(DetectionSettings(side_max=1300)), actor=ACTOR)
+    bench.write("album/admiral.jpg", (PORTRAITS / "astronaut.jpg").read_bytes())
+    (before,) = installation.faces("admiral.jpg")
+    installation.people.scan("home", folder="album", actor=ACTOR)
+    installation.drain()
+    assert installation.faces("admiral.jpg") == [before]
+    with installation.db.read() as conn:
+        left = list(files_to_scan(conn, "home", digest_of("album"), "another"))
+        assert {file.location for file in left} == {"album/admiral.jpg", "album/astronaut.jpg"}
+    (job,) = installation.jobs(FACES_JOB_KIND)[-1:]
+    assert (job.status, job.items_done, job.items_skipped) == ("done", 1, 1)
