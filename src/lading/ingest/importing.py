@@ -35,6 +35,7 @@ from lading.ingest.source import (
     ItemRefused,
     OpenBatch,
     PlannedBatch,
+    RelatesItems,
     ReopensPlanned,
 )
 from lading.jobs.context import JobContext, JobResult
@@ -149,6 +150,8 @@ def _finish(conn: Connection, *, batch: Batch, run: _Run) -> Sequence[Entry]:
     """Give the batch its final state, in the transaction that ends the job (A20, G5)."""
     # A cover and what it stands for may have been written by two batches at the same moment.
     resolve_waiting_covers(conn)
+    if isinstance(run.opened, RelatesItems):
+        run.opened.relate(conn)
     outcomes = count_outcomes(conn, batch.id, batch.revision)
     require_accounted(outcomes, batch.items_total, batch.batch_key)
     state = state_after_import(outcomes)

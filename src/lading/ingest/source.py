@@ -249,6 +249,20 @@ class NamesContent(Protocol):
         ...
 
 
+@runtime_checkable
+class RelatesItems(Protocol):
+    """What an open batch may have besides, when its items say something of one another."""
+
+    def relate(self, conn: Connection) -> None:
+        """Write what follows from all items together, in the transaction that ends the import.
+
+        The batch is closed by then. Called whatever became of the items, and again when the
+        batch is imported again; statements SHALL not grow with the items but for their number
+        of values.
+        """
+        ...
+
+
 class Source(Protocol):
     """One configured source. Everything it does to its upstream is reading."""
 

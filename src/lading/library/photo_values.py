@@ -69,6 +69,23 @@ class RecordedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOriginal:
+    """A picture or video that is recorded in a folder; `duration_s` is of a video."""
+
+    file_id: int
+    media_type: str | None
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionOf:
+    """What a file is to another of its folder, by their names."""
+
+    to: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoFacts:
     """What a picture or video says, beside what `AssetFacts` has.
 

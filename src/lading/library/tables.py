@@ -125,6 +125,14 @@ photo_file = table(
     Index("ix_photo_file_folder", "source", "folder_sha256", "path_sha256"),
 )
 
+photo_companion = table(
+    "photo_companion",  # a RAW or the film of a live photo, and the picture it was taken with
+    Column("file_id", ForeignKey("asset_file.id"), primary_key=True, autoincrement=False),
+    Column("of_file_id", ForeignKey("asset_file.id"), nullable=False),  # in the same folder
+    Column("kind", Code, nullable=False),
+    Index("ix_photo_companion_of", "of_file_id", "file_id"),
+)
+
 derivation = table(
     "derivation",  # what was derived of an asset's content, how, or why that failed
     Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),

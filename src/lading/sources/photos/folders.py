@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from lading.media.kind import RAW_ENDINGS, types_by_name
-from lading.media.rules import Companion, pair
+from lading.media.kind import types_by_name
+from lading.media.rules import Companion
 from lading.sources.photos.deriving import stamp_of
 from lading.sources.photos.options import PhotosOptions
+from lading.sources.photos.pairing import belonging
 from lading.sources.photos.rules import (
     SeenFile,
     is_ignored,
@@ -153,23 +154,9 @@ def _pair(listing: Listing, sidecars: list[SeenFile]) -> None:
     if not sidecars:
         return
     names = [file.name for file in (*listing.files, *sidecars) if is_utf8(file.name)]
-    endings = {name.rpartition(".")[2].lower() for name in names}
-    belongs = {
-        one.name: one.to
-        for one in pair(
-            names,
-            pictures=frozenset(e for e in endings if _is(e, "image/") and e not in RAW_ENDINGS),
-            raws=RAW_ENDINGS,
-            videos=frozenset(e for e in endings if _is(e, "video/")),
-        )
-        if one.companion is Companion.XMP
-    }
+    belongs = {one.name: one.to for one in belonging(names) if one.companion is Companion.XMP}
     for file in sorted(sidecars, key=lambda file: file.name):
         if file.name in belongs:
             listing.sidecars.append(SeenFile(file.name, file.stamp, of=belongs[file.name]))
         else:
             listing.ignored += 1
-
-
-def _is(ending: str, kind: str) -> bool:
-    return any(media_type.startswith(kind) for media_type in types_by_name(f"x.{ending}"))

@@ -15,12 +15,14 @@ from lading.base.errors import LadingError, printable
 from lading.base.stopping import StopSignal
 from lading.ingest.source import BatchRefused, Decided, FetchContext, Item, PlannedBatch
 from lading.ledger.states import Decision, Outcome
+from lading.library.photo_companions import originals_in, save_companions
 from lading.library.photo_queries import derivation_keys, files_of_folder, recorded_files
 from lading.library.photo_values import FileStamp, RecordedFile
 from lading.library.rules import ORIGINAL_ROLE
 from lading.sources.photos.discover import ACTION, TYPE, describe
 from lading.sources.photos.folders import Listing
 from lading.sources.photos.importer import Importer, ReadPhoto
+from lading.sources.photos.pairing import companions
 from lading.sources.photos.reasons import REASONS, facts_of, reason_of
 from lading.sources.photos.rules import (
     SeenFile,
@@ -112,6 +114,11 @@ class FolderBatch:
     def content_hash_of(self, fetched: object) -> str | None:
         """What a picture or video turned out to be."""
         return fetched.photo.asset.content_hash if isinstance(fetched, ReadPhoto) else None
+
+    def relate(self, conn: Connection) -> None:
+        """Pair what the folder holds now, whatever of it this import brought."""
+        originals = originals_in(conn, self._source, self._folder)
+        save_companions(conn, self._source, self._folder, originals, companions(originals))
 
     def _is_outdated(self, file: RecordedFile, made: Mapping[int, frozenset[str]]) -> bool:
         """Whether what is installed and configured now derives otherwise what is kept of it."""
