@@ -41,9 +41,9 @@ SETTINGS = WorkerSettings(
 class SortScene:
     """Two trees of photos, `home` and `away`, and what sorts them."""
 
-    def __init__(self, db: Database, home: Path, away: Path) -> None:
+    def __init__(self, db: Database, home: Path, away: Path, *, name: str = "home") -> None:
         self.db = db
-        self.roots = {"home": home, "away": away}
+        self.roots = {name: home, "away": away}
         for root in self.roots.values():
             root.mkdir(exist_ok=True)
         self.queue = Queue(db)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -234,17 +231,6 @@ def test_a_group_of_which_one_changed_after_the_plan_stays_whole(scene: SortScen
     assert set(scene.files()) == {
         *("in/a.jpg", "in/a.cr2", "in/b.jpg", "2024/b.jpg", "2024/c.jpg"),
     }
-
-
-@pytest.fixture
-def disks(sqlite_database: Database, tmp_path: Path) -> Iterator[SortScene]:
-    """Two trees on two file systems."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.fail("a second file system is required")
-    folder = Path(tempfile.mkdtemp(dir=memory))
-    yield SortScene(sqlite_database, tmp_path / "home", folder / "away")
-    shutil.rmtree(folder)
 
 
 def test_photos_go_to_another_disk_and_back_with_their_times(disks: SortScene) -> None:

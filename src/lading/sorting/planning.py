@@ -301,10 +301,7 @@ class Planner:
         twins = self._listing(where).get(folded(name), [])
         if not twins:
             return Seat.FREE
-        same = any(
-            not is_folder and self._has_content(_join(where, twin), file)
-            for twin, is_folder in twins
-        )
+        same = any(not is_folder and self._has_content(twin, file) for twin, is_folder in twins)
         return Seat.SAME if same else Seat.TAKEN
 
     def _has_content(self, path: str, file: _File) -> bool:
@@ -335,31 +332,44 @@ class Planner:
         spelled = ""
         for segment in folder.split("/") if folder else ():
             wanted = _join(spelled, segment)
-            promised = self._taken.at(wanted)
             twins = self._listing(spelled).get(folded(segment), [])
-            names = [name for name, is_folder in twins if is_folder]
-            if promised is not None and promised.sha256 is None:
+            folders = [path for path, is_folder in twins if is_folder]
+            promised = self._taken.at(wanted)
+            if folders:
+                wanted = wanted if wanted in folders else min(folders)
+            elif promised is not None and promised.sha256 is None:
                 wanted = promised.path
-            elif names:
-                wanted = _join(spelled, segment if segment in names else min(names))
             elif twins or promised is not None:
                 raise PathEscapesRoot("A file has the name of its folder", subject=wanted)
             spelled = wanted
         return spelled
 
     def _listing(self, folder: str) -> Mapping[str, list[tuple[str, bool]]]:
-        """The entries of a folder of the target, and which are folders, by their folded name."""
-        kept = self._listings.get(folder)
+        """What is in a folder of the target, and in those that differ in case or accents alone.
+
+        Paths by their folded name, and which are folders.
+        """
+        kept = self._listings.get(folded(folder))
         if kept is None:
             found: dict[str, list[tuple[str, bool]]] = {}
-            for entry in self._target.names(folder):
-                is_folder = entry.is_dir(follow_symlinks=False)
-                found.setdefault(folded(entry.name), []).append((entry.name, is_folder))
-            self._listings[folder] = kept = found
+            for twin in self._twins(folder):
+                for entry in self._target.names(twin):
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    path = _join(twin, entry.name)
+                    found.setdefault(folded(entry.name), []).append((path, is_folder))
+            self._listings[folded(folder)] = kept = found
             while len(self._listings) > _LISTINGS_KEPT:
                 self._listings.popitem(last=False)
-        self._listings.move_to_end(folder)
+        self._listings.move_to_end(folded(folder))
         return kept
+
+    def _twins(self, folder: str) -> list[str]:
+        """The folders on the disk that would be this one if case and accents did not count."""
+        if not folder:
+            return [""]
+        parent, name = split_path(folder)
+        listed = self._listing(parent).get(folded(name), [])
+        return [path for path, is_folder in listed if is_folder]
 
 
 def _hindrance(files: Sequence[_File]) -> str | None:

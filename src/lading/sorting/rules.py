@@ -39,7 +39,8 @@ _RESERVED_WHOLE: Final = frozenset(
     {"@eadir", "thumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "#recycle"}
 )
 # Beside the name there has to be room for a number: an underscore and nine digits.
-_NUMBER_BYTES: Final = 10
+_DIGITS_MAX: Final = 9
+_NUMBER_BYTES: Final = _DIGITS_MAX + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +230,14 @@ class Series:
         if self.width is None and folded(stem) == folded(self.stem(1)):
             return 1
         before, after = self.before + ("_" if self.width is None else ""), self.after
-        digits = stem[len(before) : len(stem) - len(after)]
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(TRIES_MAX))):
-            return None
-        number = int(digits)
-        return number if number and folded(self.stem(number)) == folded(stem) else None
+        # A name that some system reserves has one more underscore before it.
+        for plain in (stem, stem.removeprefix("_")):
+            digits = plain[len(before) : len(plain) - len(after)]
+            if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX:
+                number = int(digits)
+                if number and folded(self.stem(number)) == folded(stem):
+                    return number
+        return None
 
 
 def series_of(pattern: Pattern, shot: Shot, tail_bytes: int) -> Series:
@@ -256,7 +260,10 @@ def series_of(pattern: Pattern, shot: Shot, tail_bytes: int) -> Series:
     if counter is None:
         return Series(folder, clean_name(before, room), "", None)
     width = counter.width if isinstance(counter, Field) else 1
-    return Series(folder, before.lstrip(" "), after, width)
+    before = before.lstrip(" ")
+    if before.startswith("."):
+        before = "_" + before.lstrip(".")
+    return Series(folder, before, after.rstrip(" ."), width)
 
 
 def part_is(part: Part, name: str) -> bool:
