@@ -129,7 +129,7 @@ class Importer:
                 recording_id,
                 participant=folder.participant,
             )
-            store_what_is_said(self._repository, recording, sizes)
+            store_what_is_said(self._repository, recording)
             register(self._repository, proposal)
         if proposal.held is None:
             return Outcome.CREATED

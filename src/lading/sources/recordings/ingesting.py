@@ -8,12 +8,14 @@ anew from the store alone (E10).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lading.base.steps import RecordingStep, reach
+from lading.catalog.errors import CatalogConflict
 from lading.catalog.rules import Policies
 from lading.catalog.values import Policy, RecordingRow
 from lading.sources.recordings.errors import (
@@ -40,9 +42,15 @@ from lading.sources.recordings.manifest import (
     manifest_text,
     parse_manifest,
 )
-from lading.sources.recordings.registering import Proposal, propose, register, require_stored
-from lading.sources.recordings.repository import Repository
-from lading.sources.recordings.rules import covers, kept_beside, recording_hash_of
+from lading.sources.recordings.registering import (
+    Proposal,
+    propose,
+    register,
+    require_same_contents,
+    require_stored,
+)
+from lading.sources.recordings.repository import PARTICIPANT_FILES, Repository
+from lading.sources.recordings.rules import covers, kept_beside, known_name, recording_hash_of
 from lading.sources.recordings.stored_names import recorded_names
 from lading.sources.recordings.uploading import (
     FileUploader,
@@ -87,9 +95,8 @@ def open_local(
     with SafeRoot(source_dir) as root:
         files = resolved(root, local.manifest.files)
     recording_id = check_id(local.manifest.recording_id or source_dir.absolute().name)
-    return LocalRecording(
-        source_dir, recording_id, local, files, participant or read_participant(source_dir)
-    )
+    typed = participant if (participant or "").strip() else read_participant(source_dir)
+    return LocalRecording(source_dir, recording_id, local, files, known_name(typed))
 
 
 def ingest_recording(
@@ -109,7 +116,8 @@ def ingest_recording(
     file is sent again and a row that differs is replaced (E5, E6).
     """
     watch = RigWatch(is_active)
-    proposal = propose(
+    proposed = partial(
+        propose,
         repository,
         recording.manifest,
         recording.files,
@@ -118,7 +126,10 @@ def ingest_recording(
         collapse_modalities=collapse_modalities,
         on_conflict=Policy.OVERWRITE if overwrite else on_conflict,
     )
+    proposal = proposed()
     sizes = repository.sizes(recording.recording_id)
+    if proposal.held is not None and not overwrite:
+        require_same_contents(repository, recording.recording_id, recording.manifest, sizes)
     with SafeRoot(recording.source_dir) as root:
         uploader = FileUploader(
             repository,
@@ -137,8 +148,13 @@ def ingest_recording(
         )
     if uploads.paused:
         return _result(uploads, None)
-    store_what_is_said(repository, recording, sizes, overwrite=overwrite)
-    return _result(uploads, register(repository, proposal))
+    if overwrite:  # uploads take long: a half that came meanwhile is not overwritten, either
+        proposal = proposed()
+    store_what_is_said(repository, recording, overwrite=overwrite and not proposal.leaves_others)
+    try:
+        return _result(uploads, register(repository, proposal))
+    except CatalogConflict:  # another half may have come since, beside which this one merges
+        return _result(uploads, register(repository, proposed()))
 
 
 def register_stored(
@@ -164,8 +180,8 @@ def register_stored(
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
-    if keep_participant and participant:
-        _store_participant(repository, recording_id, participant, repository.sizes(recording_id))
+    if keep_participant and (name := known_name(participant)):
+        _store_participant(repository, recording_id, name)
     return _result(Uploads(), register(repository, proposal))
 
 
@@ -187,7 +203,9 @@ def propose_stored(
         manifest,
         files,
         recording_id,
-        participant=participant or repository.participants(recording_id, sizes),
+        participant=participant
+        if (participant or "").strip()
+        else repository.participants(recording_id, sizes),
         collapse_modalities=collapse_modalities,
         on_conflict=on_conflict,
     )
@@ -252,57 +270,59 @@ def require_any(repository: Repository, recording_id: str) -> dict[str, int]:
 def store_what_is_said(
     repository: Repository,
     recording: LocalRecording,
-    sizes: Mapping[str, int],
     *,
     overwrite: bool = False,
 ) -> None:
     """Store the participant's name and the manifests beside the files, where they are not yet.
 
-    A half goes beside the manifest of the other half, never over it (E9).
+    A half goes beside the manifest of the other half, never over it (E9). With `overwrite`, the
+    participant takes the place of all who were named.
     """
     recording_id = recording.recording_id
     if recording.participant and overwrite:
-        repository.write_participants(recording_id, [recording.participant], sizes)
+        repository.write_participants(recording_id, [recording.participant], PARTICIPANT_FILES)
     elif recording.participant:
-        _store_participant(repository, recording_id, recording.participant, sizes)
+        _store_participant(repository, recording_id, recording.participant)
     for name, body in recording.local.bodies.items():
         _store_manifest(repository, recording_id, name, body)
     reach(RecordingStep.MANIFEST_STORED)
 
 
-def _store_participant(
-    repository: Repository, recording_id: str, name: str, sizes: Mapping[str, int]
-) -> None:
-    """Add a name to those stored, if it is not among them."""
-    stored = repository.participants(recording_id, sizes)
-    clean = " ".join(name.split())
-    if clean not in stored:
-        repository.write_participants(recording_id, [*stored, clean], sizes)
+def _store_participant(repository: Repository, recording_id: str, name: str) -> None:
+    """Add a name to those stored by now, if it is not among them."""
+    stored = repository.participants(recording_id, PARTICIPANT_FILES)
+    if name not in stored:
+        repository.write_participants(recording_id, [*stored, name], PARTICIPANT_FILES)
 
 
 def _store_manifest(repository: Repository, recording_id: str, name: str, body: bytes) -> None:
-    held_body = repository.read(recording_id, name, MANIFEST_BYTES_MAX)
-    if held_body == body:
-        return
     proposed = parse_manifest(body, name)
-    held = None
-    if held_body is not None:
-        try:
-            held = parse_manifest(held_body, name)
-        except ManifestInvalid:
-            held = None  # a stub or a ruin says nothing that ours could hide
-    if covers(held, proposed):
-        return
-    if kept_beside(held, proposed):
-        name = f"{NODE_MANIFESTS}/{_half_name(proposed, body)}.json"
-    repository.write(recording_id, name, body, media_type=_JSON)
+    for place in (name, *_places_beside(proposed, body)):
+        held_body = repository.read(recording_id, place, MANIFEST_BYTES_MAX)
+        held = _understood(held_body, place)
+        if held_body == body or covers(held, proposed):
+            return
+        if not kept_beside(held, proposed):
+            break
+    repository.write(recording_id, place, body, media_type=_JSON)
 
 
-def _half_name(manifest: Manifest, body: bytes) -> str:
+def _understood(body: bytes | None, name: str) -> Manifest | None:
+    """A stored manifest; None for a ruin as well, which says nothing that ours could hide."""
+    if body is None:
+        return None
+    try:
+        return parse_manifest(body, name)
+    except ManifestInvalid:
+        return None
+
+
+def _places_beside(manifest: Manifest, body: bytes) -> Iterator[str]:
+    """Where a half's manifest may go: named by its node or, since nodes may bring several, by it."""
     node = manifest.node or ""
     if node and node.isascii() and node.replace("-", "").replace(".", "").isalnum():
-        return node
-    return f"half-{hashlib.sha256(body).hexdigest()[:12]}"
+        yield f"{NODE_MANIFESTS}/{node}.json"
+    yield f"{NODE_MANIFESTS}/half-{hashlib.sha256(body).hexdigest()[:12]}.json"
 
 
 def _result(uploads: Uploads, recording: RecordingRow | None) -> IngestResult:

@@ -54,9 +54,14 @@ def is_data(rel_path: str) -> bool:
     leave behind are not of it.
     """
     segments = rel_path.split("/")
-    if rel_path in _OWN or segments[0] == NODE_MANIFESTS:
+    if is_about_it(rel_path):
         return False
     return not any(name.startswith(".") or name in _LEFT_BY_SYSTEMS for name in segments)
+
+
+def is_about_it(rel_path: str) -> bool:
+    """Whether a file is a manifest or says who was recorded: such are written by Lading, too."""
+    return rel_path in _OWN or rel_path.startswith(f"{NODE_MANIFESTS}/")
 
 
 def object_name(rel_path: str) -> str:

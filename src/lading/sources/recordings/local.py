@@ -23,6 +23,7 @@ from lading.sources.recordings.layout import (
     NODE_MANIFESTS,
     PARTICIPANT,
     check_id,
+    is_about_it,
     is_data,
 )
 from lading.sources.recordings.manifest import (
@@ -105,9 +106,19 @@ def data_files(root: SafeRoot, folder: str = "") -> Iterator[str]:
 
 
 def resolved(root: SafeRoot, files: Sequence[ManifestFile]) -> list[ManifestFile]:
-    """The files with their sizes, each of them looked at. Raises `FileMissing`, `SizeMismatch`."""
+    """The files with their sizes, each of them looked at.
+
+    Raises `FileMissing`, `SizeMismatch`, and `ManifestInvalid` for one whose place in the store is
+    that of what is said of the recording.
+    """
     found = []
     for file in files:
+        if is_about_it(file.rel_path):
+            raise ManifestInvalid(
+                "The manifest lists what is no file of the recording, but is about it",
+                subject=file.rel_path,
+                next_step="Augment the manifest anew (force), which leaves it out.",
+            )
         size_bytes = root.stat(file.rel_path).size_bytes
         if file.size_bytes not in (None, size_bytes):
             raise SizeMismatch(

@@ -21,13 +21,11 @@ from lading.catalog.errors import RecordingMissing
 from lading.catalog.registering import Registration
 from lading.catalog.values import UNKNOWN_PARTICIPANT, ParticipantRow, Policy, RecordingRow
 from lading.sources.recordings.failures import Failure
-from lading.sources.recordings.layout import OTHER_PARTICIPANTS, PARTICIPANT
 from lading.sources.recordings.registering import participants_named
-from lading.sources.recordings.repository import HEADS_AT_ONCE, Repository
+from lading.sources.recordings.repository import HEADS_AT_ONCE, PARTICIPANT_FILES, Repository
 
 _TOGETHER: Final = 100
 """How many recordings are looked at, and registered, together."""
-_STORED_IN: Final = (PARTICIPANT, OTHER_PARTICIPANTS)
 
 
 class ParticipantHeld(RequestError):
@@ -191,7 +189,7 @@ class _Backfill:
         if recording_id is None:
             return ()
         try:
-            return self._repository.participants(recording_id, _STORED_IN)
+            return self._repository.participants(recording_id, PARTICIPANT_FILES)
         except LadingError as error:
             return error
 
@@ -249,7 +247,7 @@ class _Backfill:
             return deed
         try:
             recording_id = deed.done.recording_id
-            self._repository.write_participants(recording_id, deed.names, _STORED_IN)
+            self._repository.write_participants(recording_id, deed.names, PARTICIPANT_FILES)
         except LadingError as error:
             return Failure(_name_of(deed.row), error)
         return deed

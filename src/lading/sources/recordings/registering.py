@@ -15,9 +15,11 @@ import structlog
 from lading.catalog import rules as catalog_rules
 from lading.catalog.catalog import Catalog
 from lading.catalog.columns import MODALITIES, RECORDINGS
+from lading.catalog.errors import CatalogConflict
 from lading.catalog.registering import catalog_conflict
 from lading.catalog.rules import Conflict, Policies, Write
 from lading.catalog.values import (
+    RAW,
     UNKNOWN_PARTICIPANT,
     ModalityRow,
     ParticipantRow,
@@ -25,16 +27,21 @@ from lading.catalog.values import (
     RecordingRow,
 )
 from lading.sources.recordings.errors import (
+    ManifestInvalid,
+    ManifestsDisagree,
     PlaceTaken,
     RecordingHeldElsewhere,
     StoredFilesMissing,
 )
 from lading.sources.recordings.layout import location_of, object_name
-from lading.sources.recordings.repository import Repository
+from lading.sources.recordings.repository import Repository, is_manifest
 from lading.sources.recordings.rules import (
     HALVES,
     is_half,
+    known_name,
+    leaves_others,
     modality_rows,
+    overwritten_half,
     participant_ids,
     proposed_beside,
     recording_row,
@@ -50,7 +57,8 @@ log = structlog.get_logger("lading.recordings")
 class Proposal:
     """The rows of a recording as they would be registered, beside those that are held.
 
-    `settled` says that nothing of it would change the catalog.
+    `settled` says that nothing of it would change the catalog, `leaves_others` that the catalog has
+    more of the recording than this: another half.
     """
 
     recording: RecordingRow
@@ -59,6 +67,7 @@ class Proposal:
     held: RecordingRow | None
     policies: Policies
     settled: bool
+    leaves_others: bool
 
 
 def propose(
@@ -88,12 +97,16 @@ def propose(
         prefix=repository.prefix,
         collapse=collapse_modalities,
     )
+    _require_same_modalities(held_modalities, found.rows)
     participants = participants_named(repository.catalog, participant)
     proposed = recording_row(
         manifest, recording_id, recording_hash, [row.participant_id for row in participants]
     )
     policies = on_conflict
-    if held is not None and policies != Policy.OVERWRITE:
+    others_left = leaves_others(held_modalities, found.rows)
+    if held is not None and policies == Policy.OVERWRITE and others_left:
+        proposed = overwritten_half(held, proposed)
+    elif held is not None and policies != Policy.OVERWRITE:
         proposed = proposed_beside(held, proposed)
         if policies == Policy.ERROR and (
             is_half(held_modalities, found.rows) or held.participant_ids == (UNKNOWN_PARTICIPANT,)
@@ -105,7 +118,15 @@ def propose(
         log.warning(
             "several workers recorded one modality", modality=family, recording=recording_id
         )
-    return Proposal(proposed, found.rows, participants, held, policies, settled=not changes)
+    return Proposal(
+        proposed,
+        found.rows,
+        participants,
+        held,
+        policies,
+        settled=not changes,
+        leaves_others=others_left,
+    )
 
 
 def require_stored(
@@ -138,6 +159,34 @@ def require_stored(
             + (", …" if len(missing) > _NAMED_MAX else ""),
         )
     return found
+
+
+def require_same_contents(
+    repository: Repository, recording_id: str, manifest: Manifest, sizes: Mapping[str, int]
+) -> None:
+    """Raise `ManifestsDisagree` where a stored manifest states another content of a file.
+
+    A recording's hash may be stated for all of a session, so it does not tell the two apart; and
+    what is registered is not replaced unasked. A stored manifest that is a ruin states nothing.
+    """
+    proposed = {file.rel_path: file.sha256 for file in manifest.files}
+    for name in sorted(filter(is_manifest, sizes)):
+        try:
+            stored = repository.manifests(recording_id, [name]).get(name)
+        except ManifestInvalid:
+            continue
+        if stored is None or stored.recording_hash != manifest.recording_hash:
+            continue
+        for file in stored.files:
+            if proposed.get(file.rel_path, file.sha256) != file.sha256:
+                raise ManifestsDisagree(
+                    "The recording is registered with another content of this file",
+                    subject=file.rel_path,
+                    expected=f"sha256 {file.sha256}, by {repository.key(recording_id, name)}",
+                    found=f"sha256 {proposed[file.rel_path]}",
+                    next_step="If the file here is the right one, take it in with overwrite; else"
+                    " restore the file that was registered.",
+                )
 
 
 def register(repository: Repository, proposal: Proposal) -> RecordingRow:
@@ -173,7 +222,7 @@ def _participant(catalog: Catalog, name: str | None) -> ParticipantRow:
             known = list(catalog.participants_held({column: typed}, limit=2))
             if len(known) == 1:
                 return known[0]
-    return ParticipantRow(participant_id=typed, display_name="" if name is None else typed)
+    return ParticipantRow(participant_id=typed, display_name=known_name(name) or "")
 
 
 def _require_own_place(
@@ -196,6 +245,29 @@ def _require_own_place(
                 expected=recording_hash,
                 found=other.recording_hash,
             )
+
+
+def _require_same_modalities(held: Sequence[ModalityRow], proposed: Sequence[ModalityRow]) -> None:
+    """Raise `CatalogConflict` where files would be in a second modality as well."""
+    modality_of = {
+        (row.location, key): (row.modality, row.worker_id)
+        for row in held
+        if row.status == RAW
+        for key in row.keys
+    }
+    for row in proposed:
+        named = (row.modality, row.worker_id)
+        for key in row.keys:
+            other = modality_of.get((row.location, key), named)
+            if other != named:
+                raise CatalogConflict(
+                    "The catalog has this file under another modality",
+                    subject=f"{row.location}/{key}",
+                    expected=" ".join(filter(None, other)),
+                    found=" ".join(filter(None, named)),
+                    next_step="Take the recording in with the same collapse_modalities as the"
+                    " first time; a rebuilt catalog may have other modalities.",
+                )
 
 
 def _changes(

@@ -21,13 +21,15 @@ from lading.sources.recordings.layout import (
     location_of,
 )
 from lading.sources.recordings.manifest import MANIFEST_BYTES_MAX, parse_manifest
-from lading.sources.recordings.rules import merged, with_halves
+from lading.sources.recordings.rules import known_name, merged, with_halves
 from lading.sources.recordings.values import Manifest
 from lading.storage.folders import folders
 from lading.storage.port import ObjectInfo, ObjectMissing, ObjectStore
 from lading.storage.uploading import Uploader, uploader_for
 
 HEADS_AT_ONCE: Final = 16
+PARTICIPANT_FILES: Final = (PARTICIPANT, OTHER_PARTICIPANTS)
+"""Where the names of who was recorded are, if they are; to be asked for without a listing."""
 _PARTICIPANT_BYTES_MAX: Final = 4096
 
 
@@ -198,4 +200,4 @@ def participant_name(body: bytes | None) -> str | None:
     """The name that a `participant.txt` holds, or None when it holds none."""
     if body is None or len(body) > _PARTICIPANT_BYTES_MAX:
         return None
-    return " ".join(body.decode("utf-8-sig", "replace").split()) or None
+    return known_name(body.decode("utf-8-sig", "replace"))

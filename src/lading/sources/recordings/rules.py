@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from lading.catalog.rules import Policies
+from lading.catalog.rules import Conflict, Policies, register_recording
 from lading.catalog.values import UNKNOWN_PARTICIPANT, ModalityRow, Policy, RecordingRow
 from lading.sources.recordings.errors import ManifestsDisagree, WorkerFolderRefused
 from lading.sources.recordings.layout import begun_at, location_of, object_name
@@ -176,13 +176,21 @@ def proposed_beside(held: RecordingRow, proposed: RecordingRow) -> RecordingRow:
     )
 
 
+def overwritten_half(held: RecordingRow, proposed: RecordingRow) -> RecordingRow:
+    """A recording of which one half is taken in anew: what the other one brought stays (E9)."""
+    beside = replace(proposed_beside(held, proposed), metadata=held.metadata)
+    decided = register_recording(held, beside, HALVES)
+    return proposed if isinstance(decided, Conflict) else decided.row
+
+
+def leaves_others(held: Iterable[ModalityRow], proposed: Iterable[ModalityRow]) -> bool:
+    """Whether something is held of a recording that is not among what is proposed (E9)."""
+    return bool(_workers(held) - _workers(proposed))
+
+
 def is_half(held: Iterable[ModalityRow], proposed: Iterable[ModalityRow]) -> bool:
     """Whether what is proposed and what is held are different parts of a recording (E9)."""
-
-    def workers(rows: Iterable[ModalityRow]) -> set[tuple[str, str]]:
-        return {(row.modality, row.worker_id) for row in rows}
-
-    return workers(held) != workers(proposed)
+    return _workers(held) != _workers(proposed)
 
 
 def held_by(
@@ -206,6 +214,12 @@ def participant_ids(name: str | None) -> tuple[str, ...]:
     return (clean or UNKNOWN_PARTICIPANT,)
 
 
+def known_name(name: str | None) -> str | None:
+    """The name of somebody, without white space around it; None where it says that nobody knows."""
+    (clean,) = participant_ids(name)
+    return None if clean == UNKNOWN_PARTICIPANT else clean
+
+
 def _length(manifest: Manifest) -> float:
     return -1.0 if manifest.duration_s is None else manifest.duration_s
 
@@ -216,6 +230,10 @@ def _end_by_length(own: Manifest, longest: Manifest) -> datetime | None:
         return own.ended_at
     started_at = own.started_at or begun_at(own.recording_id or "")
     return started_at and started_at + timedelta(seconds=longest.duration_s)
+
+
+def _workers(rows: Iterable[ModalityRow]) -> set[tuple[str, str]]:
+    return {(row.modality, row.worker_id) for row in rows}
 
 
 def _worker(rel_path: str, *, collapse: bool) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from lading.base.errors import LadingError
 from lading.catalog.errors import CatalogConflict, CatalogRowRefused
 from lading.sources.recordings.folder import Looked, RecordedFile, RecordingFolder
 from lading.sources.recordings.layout import location_of
-from lading.sources.recordings.registering import Proposal, propose
+from lading.sources.recordings.registering import Proposal, propose, require_same_contents
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import held_by, modality_rows
 from lading.sources.recordings.values import HeldBy, ManifestFile
@@ -56,8 +56,8 @@ def standing_of(
 ) -> Standing:
     """List what is stored of the recording and look it up in the catalog.
 
-    Raises `PlaceTaken`, `RecordingHeldElsewhere`, `WorkerFolderRefused` and `KeyRefused`: nothing
-    of such a recording may be uploaded.
+    Raises `PlaceTaken`, `RecordingHeldElsewhere`, `ManifestsDisagree`, `WorkerFolderRefused` and
+    `KeyRefused`: nothing of such a recording may be uploaded.
     """
     sizes = repository.sizes(folder.recording_id)
     files = [as_listed(each.file) for each in looked]
@@ -76,6 +76,8 @@ def standing_of(
         )
     except (CatalogConflict, CatalogRowRefused) as error:
         return Standing(sizes, conflict=error)
+    if proposal.held is not None:
+        require_same_contents(repository, folder.recording_id, folder.local.manifest, sizes)
     return Standing(sizes, proposal)
 
 
