@@ -318,7 +318,7 @@ def _understood(body: bytes | None, name: str) -> Manifest | None:
 
 
 def _places_beside(manifest: Manifest, body: bytes) -> Iterator[str]:
-    """Where a half's manifest may go: named by its node or, since nodes may bring several, by it."""
+    """Where a half's manifest may go: named by its node; by itself, as nodes may bring several."""
     node = manifest.node or ""
     if node and node.isascii() and node.replace("-", "").replace(".", "").isalnum():
         yield f"{NODE_MANIFESTS}/{node}.json"

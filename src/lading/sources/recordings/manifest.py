@@ -58,8 +58,12 @@ def file_entry(file: ManifestFile) -> dict[str, Any]:
 
 
 def manifest_text(body: Mapping[str, Any]) -> bytes:
-    """A manifest as it is written."""
-    return json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """A manifest as it is written.
+
+    Fields of the rig's may hold what JSON has no word for, such as NaN; they stay as they came.
+    """
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    return text.encode(errors="backslashreplace") + b"\n"  # half a surrogate pair: its escape
 
 
 def _since_1970(seconds: float) -> datetime:
@@ -165,9 +169,13 @@ class _Reader:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, "a number of seconds", value)
-        if not math.isfinite(value) or value < 0:
+        try:
+            duration_s = float(value)
+        except OverflowError:
+            duration_s = math.inf
+        if not math.isfinite(duration_s) or duration_s < 0:
             raise self._wrong(name, "a number of seconds", value)
-        return float(value)
+        return duration_s
 
     def _wrong(self, name: str, expected: str, found: object) -> ManifestInvalid:
         return ManifestInvalid(

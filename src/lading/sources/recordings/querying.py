@@ -39,8 +39,17 @@ def query(
         wanted["recording_hash"] = recording_hash
     if participant is not None:
         wanted["participant_ids"] = participant
-    found = 0
     recordings = catalog.list_recordings(wanted)
+    found = _results(catalog, recordings, modalities, status)
+    yield from found if limit is None else islice(found, max(0, limit))
+
+
+def _results(
+    catalog: Catalog,
+    recordings: Iterator[RecordingRow],
+    modalities: Collection[str] | None,
+    status: str | None,
+) -> Iterator[QueryResult]:
     while some := list(islice(recordings, TOGETHER)):
         hashes = [row.recording_hash for row in some]
         held, people = catalog.modalities_of(hashes), catalog.participants_of(hashes)
@@ -48,12 +57,8 @@ def query(
             result = _result(
                 row, held[row.recording_hash], people[row.recording_hash], modalities, status
             )
-            if result is None:
-                continue
-            yield result
-            found += 1
-            if limit is not None and found >= limit:
-                return
+            if result is not None:
+                yield result
 
 
 def _result(

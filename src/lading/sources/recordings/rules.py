@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,13 +41,16 @@ def merged(manifests: Sequence[tuple[str, Manifest]]) -> Manifest:
     for name, each in manifests:
         for file in each.files:
             held_name, held = files.setdefault(file.rel_path, (name, file))
-            if (held.sha256, held.size_bytes) != (file.sha256, file.size_bytes):
+            sizes = {held.size_bytes, file.size_bytes} - {None}
+            if held.sha256 != file.sha256 or len(sizes) > 1:
                 raise ManifestsDisagree(
                     "Two manifests list one file with other contents",
                     subject=file.rel_path,
-                    expected=f"{held.sha256} by {held_name}",
-                    found=f"{file.sha256} by {name}",
+                    expected=f"{_content(held)} by {held_name}",
+                    found=f"{_content(file)} by {name}",
                 )
+            if held.size_bytes is None:
+                files[file.rel_path] = (name, file)
     united = tuple(file for _, file in files.values())
     stated = _the_one("recording_hash", [(n, m.recording_hash) for n, m in manifests])
     starts = [each.started_at for _, each in manifests if each.started_at]
@@ -138,11 +141,20 @@ def modality_rows(
 
     Collapsed, `camera_0` is the family `camera` with the worker `0`, which readers see as `camera`
     or, where another worker has the same family, as `camera_0`. Uncollapsed, the folder's name is
-    the family. Sizes of all files are known by now. Raises `WorkerFolderRefused`.
+    the family; so it is for folders that would collapse to one worker, as `camera_0` and
+    `camera__0`. Sizes of all files are known by now. Raises `WorkerFolderRefused`.
     """
-    workers: dict[tuple[str, str], list[ManifestFile]] = defaultdict(list)
+    folders: dict[str, list[ManifestFile]] = defaultdict(list)
     for file in files:
-        workers[_worker(file.rel_path, collapse=collapse)].append(file)
+        folders[file.rel_path.rpartition("/")[0].partition("/")[0]].append(file)
+    named = {folder: _worker(folder, collapse=collapse) for folder in folders}
+    families, shared = Counter(family for family, _ in named.values()), Counter(named.values())
+    workers: dict[tuple[str, str], list[ManifestFile]] = defaultdict(list)
+    for folder, held in folders.items():
+        worker = named[folder]
+        if shared[worker] > 1:
+            worker = _worker(folder, collapse=False)
+        workers[worker] += held
     rows = tuple(
         ModalityRow(
             recording_hash=recording_hash,
@@ -154,8 +166,7 @@ def modality_rows(
         )
         for (family, worker_id), held in sorted(workers.items())
     )
-    families = [row.modality for row in rows]
-    return Modalities(rows, tuple(sorted({f for f in families if families.count(f) > 1})))
+    return Modalities(rows, tuple(sorted(family for family, n in families.items() if n > 1)))
 
 
 def proposed_beside(held: RecordingRow, proposed: RecordingRow) -> RecordingRow:
@@ -220,6 +231,11 @@ def known_name(name: str | None) -> str | None:
     return None if clean == UNKNOWN_PARTICIPANT else clean
 
 
+def _content(file: ManifestFile) -> str:
+    size = "" if file.size_bytes is None else f", {file.size_bytes} bytes"
+    return f"sha256 {file.sha256}{size}"
+
+
 def _length(manifest: Manifest) -> float:
     return -1.0 if manifest.duration_s is None else manifest.duration_s
 
@@ -236,9 +252,8 @@ def _workers(rows: Iterable[ModalityRow]) -> set[tuple[str, str]]:
     return {(row.modality, row.worker_id) for row in rows}
 
 
-def _worker(rel_path: str, *, collapse: bool) -> tuple[str, str]:
-    folder, slash, _ = rel_path.partition("/")
-    if not slash:
+def _worker(folder: str, *, collapse: bool) -> tuple[str, str]:
+    if not folder:
         return SESSION, ""
     if not _FOLDER.fullmatch(folder):
         raise WorkerFolderRefused("No modality can be made of this folder's name", subject=folder)
