@@ -24,16 +24,14 @@ class Promise:
 
 
 class Taken:
-    """The places of one plan. For one thread."""
+    """The places of one plan, to be used in a `with` block of one thread."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         # An empty name is a file that SQLite makes, spills into when it must, and removes.
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE place (key BLOB PRIMARY KEY, path TEXT, sha256 TEXT)")
         self._db.execute("CREATE TABLE next (key BLOB PRIMARY KEY, number INTEGER)")
         self._db.execute("CREATE TABLE content (key BLOB PRIMARY KEY, number INTEGER)")
-
-    def __enter__(self) -> Self:
         self._db.execute("BEGIN")
         return self
 
