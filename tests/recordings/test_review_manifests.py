@@ -1,4 +1,4 @@
-"""Manifests as rigs and people leave them: odd numbers and texts, sizes that one node leaves out."""
+"""Manifests as rigs and people leave them: odd numbers and texts, sizes that a node leaves out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from lading.sources.recordings.errors import ManifestInvalid
 from lading.sources.recordings.ingesting import open_local
 from lading.sources.recordings.local import augment_manifest
 from lading.sources.recordings.manifest import parse_manifest
+from lading.sources.recordings.profiles import ProfileInvalid, load_profile
 from lading.sources.recordings.querying import query
 from lading.sources.recordings.reconstructing import reconstruct
 from lading.sources.recordings.rules import modality_rows
 from lading.sources.recordings.values import ManifestFile
+from lading.storage.keys import KeyRefused
+from lading.storage.transfer import HashMismatch
 from tests.recordings.making import REC_ID, make_recording, manifest_of, memory_repository
 from tests.recordings.stores import ingest, put
 
@@ -101,3 +104,51 @@ def test_no_result_is_given_where_none_is_asked_for(tmp_path: Path) -> None:
     repository = memory_repository(tmp_path)
     ingest(repository, make_recording(tmp_path))
     assert list(query(repository.catalog, limit=0)) == []
+
+
+def test_a_file_that_changed_after_its_hash_was_taken_is_told_with_what_helps(
+    tmp_path: Path,
+) -> None:
+    folder = make_recording(tmp_path)
+    path = folder / "camera_0" / "seg_0000.mp4"
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(HashMismatch) as caught:
+        ingest(memory_repository(tmp_path), folder)
+    assert "augment the manifest anew" in caught.value.advice
+
+
+def test_a_name_that_is_too_long_once_encoded_is_told_as_it_is(tmp_path: Path) -> None:
+    name = f"camera_0/{'日' * 40}.mp4"
+    with pytest.raises(KeyRefused) as caught:
+        ingest(memory_repository(tmp_path), make_recording(tmp_path, files={name: 5}))
+    assert (caught.value.subject, caught.value.found) == (name, "364 and 373")
+
+
+@pytest.mark.parametrize(
+    ("catalog", "recordings", "apart"),
+    [
+        ("ursa/catalog-1", "ursa", False),
+        ("ursa", "ursa", False),
+        ("ursa", "ursa/recordings", False),
+        ("recordings-1", "recordings", True),
+        ("ursa/catalog-1", "ursa/recordings", True),
+    ],
+)
+@pytest.mark.parametrize("bucket", [False, True])
+def test_a_catalog_and_recordings_do_not_lie_in_one_another(
+    tmp_path: Path, catalog: str, recordings: str, *, apart: bool, bucket: bool
+) -> None:
+    place = {"bucket": "b", "access_key": "a", "secret_key": "s"} if bucket else {"folder": "kept"}
+    facts = {"assets": place, "raw": place, "recordings_prefix": recordings}
+    (tmp_path / "lab.yaml").write_text(json.dumps({**facts, "catalog_prefix": catalog}))
+    profile = load_profile("lab", tmp_path / "lab.yaml")
+    if apart:
+        if not bucket:
+            profile.make(catalog)
+        assert profile.open().catalog.prefix == catalog
+        return
+    with pytest.raises(ProfileInvalid):
+        profile.make(catalog)
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(ProfileInvalid):
+        profile.open()

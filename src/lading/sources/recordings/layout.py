@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from lading.base.errors import printable
 from lading.sources.recordings.errors import RecordingIdRefused
-from lading.storage.keys import check_key
+from lading.storage.keys import KEY_LENGTH_MAX, SEGMENT_LENGTH_MAX, KeyRefused, check_key
 
 PREFIX: Final = "recordings"
 MANIFEST: Final = "manifest.json"
@@ -70,7 +70,18 @@ def object_name(rel_path: str) -> str:
     It is the path itself; characters that keys do not have are percent-encoded as UTF-8. Raises
     `KeyRefused`.
     """
-    return check_key(quote(rel_path, safe=_AS_THEY_ARE))
+    name = quote(rel_path, safe=_AS_THEY_ARE)
+    try:
+        return check_key(name)
+    except KeyRefused as error:
+        raise KeyRefused(
+            "The file cannot be stored under its name",
+            subject=rel_path,
+            expected=f"at most {SEGMENT_LENGTH_MAX} characters a name, {KEY_LENGTH_MAX} in all,"
+            " where one that is not ASCII counts as 6 to 12",
+            found=f"{max(map(len, name.split('/')))} and {len(name)}",
+            next_step="Give the file or its folder a shorter name, then augment the manifest anew.",
+        ) from error
 
 
 def path_of(object_name: str) -> str:

@@ -120,17 +120,19 @@ class Profile:
         """The repository, with credentials for writing where `roles` ask for them.
 
         Only one that is `made_on_use` is made here: the folder of another may be a disk that is
-        not mounted. Raises `ProfileEmpty`, `PointerMissing`, `SecretUnavailable`, and what opening
-        a store raises.
+        not mounted. Raises `ProfileEmpty`, `ProfileInvalid`, `PointerMissing`, `SecretUnavailable`,
+        and what opening a store raises.
         """
         root = self.catalog_root(writing=ASSETS_RW in roles)
         raw = self.raw.options(writing=RAW_RW in roles)
         if self.made_on_use and roles:
             self.make(self.catalog_prefix or "catalog", exist_ok=True)
         self._require_folder()
+        catalog = Catalog.open(root, pointer=self.pointer, prefix=self.catalog_prefix)
+        self._require_apart(root, catalog.prefix, raw)
         return Repository.of(
             _store(raw),
-            Catalog.open(root, pointer=self.pointer, prefix=self.catalog_prefix),
+            catalog,
             prefix=self.recordings_prefix,
             pointer=None if self.catalog_prefix else self.pointer,
         )
@@ -138,9 +140,11 @@ class Profile:
     def make(self, prefix: str, *, exist_ok: bool = False) -> None:
         """A new catalog below `prefix`, live at once, and the folder of raw bytes if it is one.
 
-        Raises `CatalogMoved` where a catalog is live, unless `exist_ok`.
+        Raises `CatalogMoved` where a catalog is live, unless `exist_ok`, and `ProfileInvalid` where
+        the two would lie in one another.
         """
         raw = self.raw.options(writing=True)
+        self._require_apart(self.catalog_root(writing=True), prefix, raw)
         if isinstance(raw, Path):
             FolderStore(raw, name="raw", create=True)
         try:
@@ -148,6 +152,24 @@ class Profile:
         except CatalogMoved:
             if not exist_ok:
                 raise
+
+    def _require_apart(
+        self, root: S3Options | Path, catalog_prefix: str, raw: S3Options | Path
+    ) -> None:
+        """Neither may hold the other: tables would be taken for a recording, or files be cleaned.
+
+        Catalogs delete files of their tables that they do not know.
+        """
+        catalog = _address(root, catalog_prefix)
+        recordings = _address(raw, self.recordings_prefix)
+        if catalog.startswith(recordings) or recordings.startswith(catalog):
+            raise ProfileInvalid(
+                "The catalog and the recordings lie in one another",
+                subject=self.name,
+                expected="two folders or prefixes beside each other",
+                found=f"{catalog} and {recordings}",
+                next_step="Correct recordings_prefix, or give the catalog another prefix.",
+            )
 
     def _require_folder(self) -> None:
         folder = self.raw.folder
@@ -203,6 +225,14 @@ def _local_profile() -> Profile:
 def _default_config() -> Path | None:
     folder = Path.home() / ".config" / "lading"
     return next((p for name in CONFIG_NAMES if (p := folder / name).is_file()), None)
+
+
+def _address(place: S3Options | Path, below: str) -> str:
+    """Where something lies, with a slash at its end, to be compared with other such."""
+    if isinstance(place, Path):
+        return f"{place.resolve() / below}/"
+    parts = (place.endpoint or "s3:/", place.bucket, place.prefix, below)
+    return "".join(f"{part.rstrip('/')}/" for part in parts if part)
 
 
 def _store(options: S3Options | Path) -> ObjectStore:

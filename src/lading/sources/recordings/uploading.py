@@ -23,12 +23,13 @@ from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import held_by
 from lading.sources.recordings.values import HeldBy, ManifestFile, UploadProgress
 from lading.storage.roots import SafeRoot
-from lading.storage.transfer import TransferMeter, verified_chunks
+from lading.storage.transfer import HashMismatch, SizeMismatch, TransferMeter, verified_chunks
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """What is read between two looks at `is_active`: the most that a file still reads after it."""
 
 _UNMETERED: Final = Unmetered()
+_CHANGED: Final = "If the file is right as it is now, augment the manifest anew (force)."
 
 log = structlog.get_logger("lading.recordings")
 
@@ -125,12 +126,16 @@ class FileUploader:
                     chunk_bytes=CHUNK_BYTES,
                 )
 
-            sent = self._repository.uploader.upload(
-                self._repository.key(self._recording_id, name),
-                chunks,
-                size_bytes=size_bytes,
-                sha256=file.sha256,
-            )
+            try:
+                sent = self._repository.uploader.upload(
+                    self._repository.key(self._recording_id, name),
+                    chunks,
+                    size_bytes=size_bytes,
+                    sha256=file.sha256,
+                )
+            except (HashMismatch, SizeMismatch) as error:
+                error.advice = _CHANGED
+                raise
         reach(RecordingStep.FILE_STORED)
         return None, sent.bytes_sent
 
