@@ -28,6 +28,7 @@ from lading.testing.console_recordings import CONFLICTING, HALVES_HASH
 from lading.testing.seed_57 import SOURCE
 
 RECORDINGS = "recordings"
+PHOTOS = "photos"
 LISTS = (
     "/",
     "/import",
@@ -58,6 +59,11 @@ LISTS = (
     "/archive/rejects",
     "/recordings",
     "/recordings?state=local",
+    "/photos",
+    "/photos/places",
+    "/photos/folders",
+    "/photos/duplicates",
+    "/photos/duplicates?kind=same",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
 
@@ -98,6 +104,9 @@ DETAILS = (
     "/recordings/{recording}/verify",
     "/recordings/{recording}/history",
     f"/recordings/ingest?id={CONFLICTING}",
+    "/photos?on=clock",
+    "/photos/places?bbox=-20,30,30,70",
+    "/photos/folders/home/2024/garden",
 )
 """Pages about one thing, with the tabs that it has."""
 
@@ -115,6 +124,7 @@ NOT_LOOKED_AT = (
     "/import/batches/{batch}/items",
     "/jobs/{job}/overview",
     "/recordings/{recording_hash}/modalities",
+    "/photos/folders/{place:path}",
     # Looked at with the recording that it is about.
     "/recordings/ingest",
 )
@@ -196,7 +206,7 @@ class Places:
 
 def data_for(route: str) -> str:
     """What a page is looked at with, so that it has something to show."""
-    named = (name for name in (ARCHIVE, RECORDINGS) if route.startswith(f"/{name}"))
+    named = (name for name in (ARCHIVE, RECORDINGS, PHOTOS) if route.startswith(f"/{name}"))
     return next(named, "busy")
 
 

@@ -38,6 +38,7 @@ from tests.console.browser.routes import (
     DETAILS,
     LISTS,
     NOT_LOOKED_AT,
+    PHOTOS,
     PLAIN,
     RECORDINGS,
     ROUTES,
@@ -69,6 +70,7 @@ ALWAYS = frozenset(
     set(LISTS)
     - {"/profile", "/go?q=lake", "/archive/objects", "/archive/objects?state=rejected"}
     - {"/about", "/operations", "/scans", "/recordings?state=local"}
+    - {"/photos/folders", "/photos/duplicates?kind=same"}
 )
 """These are looked at in each run; the rest, and everything else here, in the slow one."""
 
@@ -198,7 +200,7 @@ def test_no_two_pages_have_one_title(served: GetServed) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", ["busy", "failing", "empty", ARCHIVE, RECORDINGS])
+@pytest.mark.parametrize("data", ["busy", "failing", "empty", ARCHIVE, RECORDINGS, PHOTOS])
 @pytest.mark.parametrize("role", Role)
 def test_every_link_leads_somewhere(served: GetServed, role: Role, data: str) -> None:
     with client_of(served(data), role) as client:

@@ -1,0 +1,322 @@
+"""Photos by time, place, folder and likeness, and deciding about those that look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody, QueryParameter
+
+from lading.accounts.values import Caller, Permission
+from lading.console.actions.photos import MEMBERS_MAX, Decided, decide_alike
+from lading.console.answers import Many, many
+from lading.console.api.assets import AssetItem, asset_item
+from lading.console.api.conventions import (
+    Body,
+    Cursor,
+    Done,
+    DryRun,
+    Limit,
+    Name,
+    Word,
+    creates,
+    one_of,
+    reads,
+)
+from lading.console.parts import Console
+from lading.console.readers.photos import Timeline, parse_on, read_photos, read_timeline
+from lading.console.readers.photos_alike import (
+    Alike,
+    DecidedLine,
+    GroupLine,
+    SameLine,
+    read_decided,
+    read_groups,
+    read_same,
+)
+from lading.console.readers.photos_folders import FolderLine, read_folder, read_roots
+from lading.console.readers.photos_places import ZOOM_MAX, Area, read_places
+from lading.ledger.queries import ItemView
+from lading.ledger.states import BatchState
+
+TAG: Final = "photos"
+KINDS: Final = ("alike", "same", "decided")
+
+Zoom = Annotated[
+    int | None, QueryParameter(ge=0, le=ZOOM_MAX, description="How fine the grid is; 0 is 30°.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaItem:
+    """A part of the world in degrees; one across the 180th meridian has a west above its east."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterItem:
+    """Photos that lie together: their middle in degrees, what surrounds them, and one of them."""
+
+    count: int
+    latitude: float
+    longitude: float
+    area: AreaItem
+    first: datetime | None
+    last: datetime | None
+    photo: AssetItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClustersAnswer:
+    """The clusters of an area, the largest first. `cut`: there are more than are given."""
+
+    area: AreaItem
+    zoom: int
+    clusters: Sequence[ClusterItem]
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderItem:
+    """A folder; `photos`, `folders` and `failed` count what is in it and below.
+
+    `path` begins with its source. Without pictures of its own it is no batch.
+    """
+
+    path: str
+    name: str
+    photos: int
+    folders: int
+    failed: int
+    batch_id: int | None
+    state: BatchState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldersAnswer:
+    """The folders in a folder, the first photos right in it, and what was not taken in of it."""
+
+    folder: FolderItem | None
+    folders: Sequence[FolderItem]
+    photos: Sequence[AssetItem]
+    next: str | None
+    prev: str | None
+    spoiled: Sequence[ItemView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberItem:
+    """One photo of a group. `bits` of its look differ from those of the recommended one."""
+
+    photo: AssetItem
+    bits: int | None = None
+    differences: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateItem:
+    """Photos that look alike, one that lies at several `places`, or what was decided about some.
+
+    `content_hashes` names all of a group, `members` the first; `keep` is recommended, or was kept.
+    """
+
+    content_hashes: Sequence[str]
+    members: Sequence[MemberItem]
+    keep: str | None = None
+    why: str | None = None
+    burst: bool = False
+    places: Sequence[str] = ()
+    decision: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    operation: str | None = None
+
+
+class DecisionBody(Body, frozen=True):
+    """What shall become of photos that look alike; `keep` is the one that stays."""
+
+    content_hashes: Annotated[list[Name], msgspec.Meta(max_length=MEMBERS_MAX)]
+    decision: Literal["keep_all", "trash_others"]
+    keep: Name | None = None
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """The four ways to look at photos, and deciding."""
+    return [timeline, list_of_photos, clusters, folders, duplicates, decide]
+
+
+@reads("/photos/timeline", "How many photos were taken in each year and month", tag=TAG)
+def timeline(console: NamedDependency[Console]) -> Timeline:
+    """By the clock of where each was taken; those without a believable time are counted apart."""
+    return read_timeline(console.lading.db)
+
+
+@reads("/photos", "The photos of a year, month or day, the last taken first", tag=TAG)
+def list_of_photos(
+    console: NamedDependency[Console],
+    *,
+    on: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Many[AssetItem]:
+    """`on` is 2024, 2024-07, 2024-07-03, undated or clock; without it, the newest month."""
+    db = console.lading.db
+    chosen = parse_on(on) if on else read_timeline(db).newest
+    found = read_photos(db, chosen, cursor=cursor or None, limit=limit)
+    return many([asset_item(card) for card in found.cards], found, found.count)
+
+
+@reads("/photos/clusters", "Where photos were taken, on a grid", tag=TAG)
+def clusters(
+    console: NamedDependency[Console], *, bbox: Word = None, z: Zoom = None
+) -> ClustersAnswer:
+    """`bbox` is west,south,east,north in degrees; without `z` the grid fits the area."""
+    found = read_places(console.lading.db, Area.parse(bbox) if bbox else Area(), z)
+    return ClustersAnswer(
+        area=_area(found.area),
+        zoom=found.zoom,
+        clusters=[
+            ClusterItem(
+                count=each.count,
+                latitude=each.latitude,
+                longitude=each.longitude,
+                area=_area(each.area),
+                first=each.first,
+                last=each.last,
+                photo=asset_item(each.card),
+            )
+            for each in found.clusters
+        ],
+        cut=found.cut,
+    )
+
+
+@reads("/photos/folders", "A folder of photos, or the sources there are", tag=TAG)
+def folders(
+    console: NamedDependency[Console],
+    *,
+    path: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> FoldersAnswer:
+    """`path` begins with the name of a source; without it, each source is a folder."""
+    if not path:
+        roots = [_folder(line.name, line) for line, _ in read_roots(console)]
+        return FoldersAnswer(
+            folder=None, folders=roots, photos=[], next=None, prev=None, spoiled=[]
+        )
+    found = read_folder(console, path, cursor=cursor or None, limit=limit)
+    return FoldersAnswer(
+        folder=_folder(found.source, found.own),
+        folders=[_folder(found.source, line) for line in found.folders],
+        photos=[asset_item(card) for card in found.photos.cards],
+        next=found.photos.next_cursor,
+        prev=found.photos.prev_cursor,
+        spoiled=found.spoiled,
+    )
+
+
+@reads("/photos/duplicates", "Photos that look alike or lie at several places", tag=TAG)
+def duplicates(
+    console: NamedDependency[Console],
+    *,
+    kind: Word = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Many[DuplicateItem]:
+    """`kind` is alike (what nobody decided about), same (byte for byte) or decided."""
+    match one_of("kind", kind or KINDS[0], KINDS):
+        case "same":
+            same = read_same(console.lading.db, cursor=cursor or None, limit=limit)
+            return many([_same(line) for line in same.lines], same.page, same.page.count)
+        case "decided":
+            decided = read_decided(console, cursor=cursor or None, limit=limit)
+            return many([_decided(line) for line in decided.lines], decided, decided.count)
+        case _:
+            groups = read_groups(console, cursor=cursor or None, limit=limit)
+            return many([_group(line) for line in groups.groups], groups, groups.count)
+
+
+@creates(
+    "/photos/duplicates/decisions",
+    "Decide about photos that look alike",
+    tag=TAG,
+    permission=Permission.OPERATE,
+)
+def decide(
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+    data: JSONBody[DecisionBody],
+    *,
+    dry_run: DryRun = False,
+) -> Done[Decided]:
+    """With trash_others an operation puts all but one in the trash; no file is touched."""
+    result = decide_alike(
+        console,
+        caller,
+        data.content_hashes,
+        decision=data.decision,
+        keep=data.keep,
+        dry_run=dry_run,
+    )
+    return Done(dry_run=dry_run, result=result)
+
+
+def _area(area: Area) -> AreaItem:
+    return AreaItem(west=area.west, south=area.south, east=area.east, north=area.north)
+
+
+def _folder(source: str, line: FolderLine) -> FolderItem:
+    return FolderItem(
+        path=f"{source}/{line.path}" if line.path else source,
+        name=line.name,
+        photos=line.photos,
+        folders=line.folders,
+        failed=line.failed,
+        batch_id=line.batch.id if line.batch else None,
+        state=line.batch.state if line.batch else None,
+    )
+
+
+def _group(line: GroupLine) -> DuplicateItem:
+    return DuplicateItem(
+        content_hashes=line.hashes,
+        members=[_member(each) for each in line.members],
+        keep=line.keep.content_hash,
+        why=line.why,
+        burst=line.burst,
+    )
+
+
+def _member(each: Alike) -> MemberItem:
+    return MemberItem(photo=asset_item(each.card), bits=each.bits, differences=each.differences)
+
+
+def _same(line: SameLine) -> DuplicateItem:
+    return DuplicateItem(
+        content_hashes=[line.card.content_hash],
+        members=[MemberItem(photo=asset_item(line.card))],
+        places=line.places,
+    )
+
+
+def _decided(line: DecidedLine) -> DuplicateItem:
+    decision = line.decision
+    return DuplicateItem(
+        content_hashes=sorted(decision.hashes),
+        members=[MemberItem(photo=asset_item(card)) for card in line.cards],
+        keep=decision.kept,
+        decision=decision.decision,
+        decided_by=decision.actor,
+        decided_at=decision.at,
+        operation=decision.operation,
+    )
