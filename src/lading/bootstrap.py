@@ -21,6 +21,7 @@ from lading.jobs.queue import Queue
 from lading.jobs.worker import Duty
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
+from lading.people.handlers import handlers as people_handlers
 from lading.people.people import People
 from lading.people.processes import FaceProcesses
 from lading.settings import Settings
@@ -58,7 +59,7 @@ class Lading:
             **self.ingest.handlers(),
             **self.operations.handlers(),
             **self.sorting.handlers(),
-            **self.people.handlers(),
+            **people_handlers(self.people),
             RUN_JOB_KIND: partial(run_archive, self.ingest),
             **recording_jobs.handlers(self.ingest.parts),
         }

@@ -73,6 +73,7 @@ def test_every_command_that_changes_something_has_a_dry_run() -> None:
         *(f"recordings catalog {name}" for name in ("check", "versions", "pointer")),
         "recordings participants list",
         "photos runs",
+        *(f"people {name}" for name in ("list", "show", "unidentified", "try", "judge")),
     }
     for path, command in all_commands():
         options = {name for option in command.params for name in option.opts}

@@ -23,6 +23,7 @@ from lading.library.photo_values import FilePlace, FileStamp, Photo, PhotoFacts
 from lading.library.photos import save_photo
 from lading.library.tables import asset, asset_file
 from lading.library.values import AssetFacts
+from lading.people.handlers import handlers
 from lading.people.people import People
 from lading.storage.folder import FolderStore
 from lading.testing.installation import Installation
@@ -95,7 +96,7 @@ class PeopleInstallation(Installation):
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        return {**super().handlers, **self.people.handlers()}
+        return {**super().handlers, **handlers(self.people)}
 
     def jobs(self, kind: str) -> list[Any]:
         """The jobs of a kind, by number."""

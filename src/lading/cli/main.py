@@ -58,6 +58,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Keep photos": {
         "photos": Entry("photos", "Sort photos into folders by date and place."),
+        "people": Entry(
+            "people", "Say who is in photos, and look after how people are recognised."
+        ),
     },
     "Look": {
         "batches": Entry("batches", "List batches: unfinished first, then the newest."),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
-from lading.base.errors import RequestError
 from lading.db import Database
-from lading.jobs.context import Handler, JobContext, JobResult
 from lading.jobs.queue import Queue
 from lading.ledger.batches import Batch
 from lading.ledger.chain import Entry, append_all
@@ -23,23 +20,14 @@ from lading.library.photo_values import FilePlace
 from lading.library.statements import chunked
 from lading.media.faces.scanning import detection_of
 from lading.people.adopted import settings_held
-from lading.people.detecting import find_faces
-from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND, Lined, line_up
-from lading.people.matching import match_folder
+from lading.people.errors import NotPhotos
+from lading.people.jobs import Lined, line_up
 from lading.people.processes import FaceProcesses
 from lading.sources.photos.folders import ROOT_KEY
 from lading.sources.photos.rules import digest_in, is_shortened
 from lading.storage.port import ObjectStore
 
 _FOLDERS_AT_ONCE: Final = 50
-
-
-class NotPhotos(RequestError):
-    """Faces are looked for in a source that is none of photos, or is not configured."""
-
-    code = "not_photos"
-    http_status = 409
-    next_step = "Name a source of kind `photos`; `lading config show` lists the sources."
 
 
 class People:
@@ -61,13 +49,6 @@ class People:
         self.store = store
         self.roots = dict(roots)
         self.processes = processes or FaceProcesses()
-
-    def handlers(self) -> Mapping[str, Handler]:
-        """What a worker needs to run these jobs."""
-        return {
-            FACES_JOB_KIND: self._find_faces,
-            MATCH_JOB_KIND: partial(match_folder, self.db),
-        }
 
     def close(self) -> None:
         """End the processes that look for faces; they are started again when they are needed."""
@@ -161,10 +142,6 @@ class People:
         """The root of a source. Raises `NotPhotos`."""
         self._check(source)
         return self.roots[source]
-
-    def _find_faces(self, context: JobContext) -> JobResult:
-        root = self.root(str(context.claim.params["source"]))
-        return find_faces(self.db, root, self.processes, context)
 
     def _line_up(
         self,

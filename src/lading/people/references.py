@@ -1,0 +1,153 @@
+"""Reference images of persons: given as files, and judged.
+
+A file that is given is kept in the store under its hash, and its face beside those of photos.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from lading.base.errors import SourceError
+from lading.library.faces import save_given
+from lading.library.people import add_reference, all_persons, person_meant, root_of
+from lading.library.people_queries import reference_images
+from lading.library.people_values import ReferenceImage
+from lading.media.derive import FileAt
+from lading.media.faces.engine import Box, Detected
+from lading.media.faces.references import Advice, ReferenceFace, review, typical_distances
+from lading.media.faces.scanning import FaceScanner, Scanned, detection_of
+from lading.people.adopted import settings_held
+from lading.people.detecting import scan_facts
+from lading.people.errors import ReferenceUnclear
+from lading.people.matching import embedding_of
+from lading.people.people import People
+from lading.storage.roots import SafeRoot, source_fault
+
+FILE_BYTES_MAX = 256 * 1024 * 1024
+
+
+def add_reference_file(
+    people: People,
+    name: str,
+    path: str,
+    *,
+    actor: str,
+    face_number: int | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Recognise a person by the face in a file; the number of the reference image.
+
+    `face_number` says which face, 1 for the surest, where there are several. With `dry_run` the
+    file is not stored; a `rehearsal` undoes the rest. Raises `UnknownPerson`, `ReferenceUnclear`,
+    and as `FaceScanner.scan` and `SafeRoot.open` do.
+    """
+    folder, file_name = os.path.split(os.path.abspath(path))
+    with people.db.read() as conn:
+        person_meant(conn, name)
+        settings = settings_held(conn).settings.detection
+    with SafeRoot(folder) as root:
+        data = _bytes_of(root, file_name)
+        with FaceScanner(settings, people.processes.lend) as scanner:
+            ((_, outcome),) = scanner.scan([FileAt(str(root.path), file_name)])
+    if isinstance(outcome, SourceError):
+        raise outcome
+    _require_face(outcome, file_name, face_number)
+    facts = scan_facts(outcome, settings, detection_of(settings))
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = f"references/{sha256[:2]}/{sha256}"
+    if not dry_run:
+        people.store.put(key, iter([data]), sha256=sha256, owner="references", if_absent=True)
+
+    def write(conn: Connection) -> int:
+        ids = save_given(conn, file_name, sha256, facts)
+        whom = person_meant(conn, name)
+        return add_reference(conn, whom, ids[(face_number or 1) - 1], actor=actor)
+
+    return people.db.run(write)
+
+
+def _bytes_of(root: SafeRoot, name: str) -> bytes:
+    with root.open(name) as file:
+        try:
+            data = bytes(file.read(FILE_BYTES_MAX + 1) or b"")
+        except OSError as error:
+            raise source_fault(error, name) from error
+    if len(data) > FILE_BYTES_MAX:
+        raise ReferenceUnclear(
+            "the file is too large for a reference image",
+            subject=name,
+            expected=f"at most {FILE_BYTES_MAX} bytes",
+        )
+    return data
+
+
+def _require_face(outcome: Scanned, name: str, number: int | None) -> None:
+    count = len(outcome.faces)
+    if count == 0 or (number is None and count > 1) or (number or 1) > count:
+        raise ReferenceUnclear(
+            "it cannot be told which face is meant",
+            subject=name,
+            expected="one face" if number is None else f"at least {number} faces",
+            found=f"{count} faces",
+        )
+
+
+def advice_on(conn: Connection, person_id: int) -> tuple[Advice, ...]:
+    """What is to be said of a person's reference images, gravest first.
+
+    Images of different kinds of embedding are not compared with each other.
+    """
+    settings = settings_held(conn).settings.matching
+    own, others = _own_and_others(conn, person_id)
+    kinds = sorted({one.face.embedding.kind for one in own})
+    if len(kinds) < 2:
+        return review(own, _of_kind(others, kinds), settings=settings)
+    newest = own[-1].face.embedding.kind
+    return review(_of_kind(own, [newest]), _of_kind(others, [newest]), settings=settings)
+
+
+def weakest_reference(conn: Connection, person_id: int) -> tuple[int, float] | None:
+    """The reference image that is farthest from the person's others, and how far typically."""
+    own, _ = _own_and_others(conn, person_id)
+    newest = [own[-1].face.embedding.kind] if own else []
+    typical = typical_distances(_of_kind(own, newest))
+    if not typical:
+        return None
+    reference = max(typical, key=lambda each: typical[each])
+    return int(reference), typical[reference]
+
+
+def _own_and_others(
+    conn: Connection, person_id: int
+) -> tuple[list[ReferenceFace], list[ReferenceFace]]:
+    persons = all_persons(conn)
+    root = root_of(persons, person_id)
+    own: list[ReferenceFace] = []
+    others: list[ReferenceFace] = []
+    for image in reference_images(conn):
+        mine = root_of(persons, image.person_id) == root
+        (own if mine else others).append(reference_face(image))
+    return own, others
+
+
+def reference_face(image: ReferenceImage) -> ReferenceFace:
+    """A reference image as it is judged."""
+    facts = image.face.facts
+    face = Detected(
+        Box(*facts.box),
+        facts.score,
+        facts.side_px,
+        facts.sharpness,
+        facts.roll_degrees,
+        facts.turn,
+        embedding_of(image.face),
+    )
+    return ReferenceFace(image.id, image.person_id, face)
+
+
+def _of_kind(faces: Iterable[ReferenceFace], kinds: list[str]) -> list[ReferenceFace]:
+    return [one for one in faces if one.face.embedding.kind in kinds]
