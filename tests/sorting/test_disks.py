@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lading.sorting.tree import rename_without_replacing
+from lading.base.stopping import StopSignal
+from lading.sorting.errors import MoveRefused
+from lading.sorting.mover import Mover, Way
+from lading.sorting.tree import SortTree, rename_without_replacing
 from lading.sorting.values import MoveState
+from lading.storage.transfer import HashMismatch
 from lading.testing.servers_db import url_of
 from tests.sorting.scene import SortScene
 
@@ -87,6 +91,30 @@ def test_attributes_go_along_to_another_disk_or_the_file_stays(disks: SortScene)
         assert os.getxattr(path, "user.rating") == b"5"
         assert not moved.exists()
         assert list(disks.roots["away"].rglob(".*")) == []
+
+
+def test_a_file_that_is_replaced_between_comparing_and_moving_stays(disks: SortScene) -> None:
+    disks.add("in/a.jpg")
+    stamp, sha256 = disks.stamp("in/a.jpg"), disks.rows()["in/a.jpg"]
+    other = disks.write("in/other", b"IN/A.JPG")  # as long
+    other.rename(disks.roots["home"] / "in/a.jpg")
+    home = SortTree("home", disks.roots["home"])
+    mover = Mover(Meter(), StopSignal())
+    with pytest.raises(MoveRefused):
+        mover.place(Way(home, "in/a.jpg", home, "2024/a.jpg", stamp, sha256, ".copy"))
+    away = SortTree("away", disks.roots["away"])
+    with pytest.raises(HashMismatch):
+        mover.place(Way(home, "in/a.jpg", away, "2024/a.jpg", stamp, sha256, ".copy"))
+    assert disks.files() == {"in/a.jpg": b"IN/A.JPG"}
+    assert disks.files("away") == {}
+
+
+class Meter:
+    def moved(self, count: int) -> None:
+        pass
+
+    def skipped(self, count: int) -> None:
+        pass
 
 
 def test_without_hard_links_a_name_is_given_where_there_is_none_and_nowhere_else(

@@ -119,6 +119,11 @@ class Mover:
                     raise
                 if not self._is_ours(way, to, name):
                     self._copy(way, to, name)
+            else:
+                # The name may stand for another file than the one that was compared just now.
+                if stamp_at(to, name) != way.stamp:
+                    os.unlink(name, dir_fd=to)
+                    raise MoveRefused("The file was replaced", subject=way.source_path)
             os.fsync(to)
             placed = stamp_at(to, name)
         if placed is None or placed.size_bytes != way.stamp.size_bytes:
