@@ -23,7 +23,13 @@ from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import held_by
 from lading.sources.recordings.values import HeldBy, ManifestFile, UploadProgress
 from lading.storage.roots import SafeRoot
-from lading.storage.transfer import HashMismatch, SizeMismatch, TransferMeter, verified_chunks
+from lading.storage.transfer import (
+    HashMismatch,
+    SizeMismatch,
+    TransferMeter,
+    hash_stored,
+    verified_chunks,
+)
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """What is read between two looks at `is_active`: the most that a file still reads after it."""
@@ -109,7 +115,7 @@ class FileUploader:
         stop.check()
         name = object_name(file.rel_path)
         size_bytes = file.size_bytes or 0
-        held = None if self._overwrite else self._held_by(name, file)
+        held = None if self._overwrite else self._held_by(name, file, stop)
         if held is not None:
             meter.skipped(size_bytes)
             return held, 0
@@ -139,16 +145,22 @@ class FileUploader:
         reach(RecordingStep.FILE_STORED)
         return None, sent.bytes_sent
 
-    def _held_by(self, name: str, file: ManifestFile) -> HeldBy | None:
+    def _held_by(self, name: str, file: ManifestFile, stop: StopSignal) -> HeldBy | None:
         size_bytes = self._sizes.get(name)
         if size_bytes is None or size_bytes != file.size_bytes:
             return None
         if self._vouched:
             return HeldBy.REGISTERED
-        info = self._repository.raw.head(self._repository.key(self._recording_id, name))
+        raw, key = self._repository.raw, self._repository.key(self._recording_id, name)
+        info = raw.head(key)
         if info is None:
             return None
-        return held_by(file, info.size_bytes, info.metadata)
+        held = held_by(file, info.size_bytes, info.metadata)
+        if held is HeldBy.SIZE and raw.abilities.local_path:
+            # Rigs write segments of one size: what an earlier file left must not pass for this one.
+            sha256, _ = hash_stored(raw, key, stop=stop)
+            return HeldBy.SHA256 if sha256 == file.sha256 else None
+        return held
 
 
 def upload_all(

@@ -28,7 +28,7 @@ class HeldBy(StrEnum):
     """How a stored file was recognised as the one that would be uploaded."""
 
     SHA256 = "size_and_sha256"
-    """The object has the size, and the sha256 in its metadata."""
+    """The object has the size, and the sha256: in its metadata or, in a folder, by its bytes."""
     SIZE = "size"
     """The object has the size; the store tells no more."""
     REGISTERED = "size_and_registration"
