@@ -15,7 +15,6 @@ from lading.db import Database
 from lading.ingest import Ingest
 from lading.jobs.context import Handler
 from lading.jobs.tables import import_job
-from lading.library.faces import save_scan
 from lading.library.people import all_persons
 from lading.library.people_queries import asset_faces, decisions
 from lading.library.people_values import FaceBox, FaceFacts, ScanFacts, StoredFace
@@ -23,6 +22,7 @@ from lading.library.photo_values import FilePlace, FileStamp, Photo, PhotoFacts
 from lading.library.photos import save_photo
 from lading.library.tables import asset, asset_file
 from lading.library.values import AssetFacts
+from lading.people.detecting import save_found
 from lading.people.handlers import handlers
 from lading.people.people import People
 from lading.storage.folder import FolderStore
@@ -81,7 +81,7 @@ def a_scan(*faces: FaceFacts, key: str = "k1", error: str | None = None) -> Scan
 
 def add_faces(conn: Connection, asset_id: int, faces: Sequence[FaceFacts]) -> list[int]:
     """The first scan of an asset; its faces."""
-    return save_scan(conn, asset_id, a_scan(*faces), {})
+    return save_found(asset_id, a_scan(*faces), conn)
 
 
 class PeopleInstallation(Installation):

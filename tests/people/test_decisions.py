@@ -124,6 +124,20 @@ def test_faces_persons_and_counts_are_the_same_on_every_database(database: Datab
         assert reference_images(conn) == []
         assert add_reference(conn, anna, one, actor=ME) == image
         assert [each.id for each in reference_images(conn, anna.id, kind="toy")] == [image]
+    with database.write() as conn:
+        # Found again elsewhere, not at all, and again: two persons, who are one for a while.
+        assert confirm_faces(conn, bert, [two], actor=ME) == [two]
+        merge_persons(conn, bert, anna, actor=ME)
+        (new,) = save_found(first, a_scan(a_face(8), key="k2"), conn)
+        kept = {each.id: each.detached for each in asset_faces(conn, first)}
+        assert kept == {new: False, one: True, two: True}
+        save_found(first, a_scan(a_face(3), a_face(1), key="k3"), conn)
+        kept = {each.id: each.detached for each in asset_faces(conn, first)}
+        assert kept == {one: False, two: False}
+        (everybody,) = list_persons(conn)
+        assert (everybody.person.id, everybody.confirmed) == (anna.id, 2)
+        unmerge_person(conn, find_person(conn, "Bert"), actor=ME)
+        assert [each.confirmed for each in list_persons(conn)] == [1, 1]
     with database.read() as conn:
         assert verify_chain(conn).whole
 

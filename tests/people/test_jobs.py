@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from lading.base.stopping import StopReason, StopSignal
 from lading.db import Database
 from lading.library.people import (
     add_person,
@@ -22,9 +26,11 @@ from lading.library.people_queries import (
     unidentified_faces,
     with_unidentified_face,
 )
+from lading.library.people_tables import face_scan
 from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
 from lading.people.adopted import adopt_settings, settings_held
 from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND, Lined
+from lading.people.processes import FaceProcesses
 from lading.testing.installation import ACTOR
 from tests.media.test_faces import PORTRAITS, portrait
 from tests.media.written import encoded
@@ -141,6 +147,54 @@ def test_faces_and_matches_of_a_folder_wait_for_its_import_and_fail_with_it(
     (failed_import,) = (job for job in installation.jobs("import_batch") if job.status == "failed")
     assert by_folder[FACES_JOB_KIND, "failed"].failed_by == failed_import.id
     assert by_folder[MATCH_JOB_KIND, "failed"].failed_by is not None
+
+
+class StoppingProcesses(FaceProcesses):
+    """Asks the worker to stop as soon as the second file is handed over."""
+
+    def __init__(self, stop: StopSignal) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def lend(self) -> Executor:
+        lent = super().lend()
+        submit, handed = lent.submit, iter(range(100))
+
+        def counted(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            # The first is to try the engine.
+            if next(handed) == 2:
+                self._stop.request(StopReason.SHUTDOWN)
+            return submit(fn, *args, **kwargs)
+
+        lent.submit = counted  # type: ignore[method-assign]
+        return lent
+
+
+def test_a_search_that_was_stopped_goes_on_with_the_files_that_are_left(
+    installation: PeopleInstallation, bench: PhotosBench
+) -> None:
+    for number in range(8):
+        bench.write(f"many/{number}.jpg")
+    ids = installation.scan()
+    installation.ingest.queue(ids, actor=ACTOR)
+    stop = StopSignal()
+    whole, installation.people.processes = (
+        installation.people.processes,
+        StoppingProcesses(stop),
+    )
+    installation.drain(stop)
+    installation.people.processes.close()
+    stopped = [job for job in installation.jobs(FACES_JOB_KIND) if job.status == "queued"]
+    assert stopped
+    with installation.db.read() as conn:
+        before = set(conn.scalars(select(face_scan.c.asset_id)))
+    installation.people.processes = whole
+    installation.drain()
+    assert {job.status for job in installation.jobs(FACES_JOB_KIND)} == {"done"}
+    with installation.db.read() as conn:
+        scans = list(conn.scalars(select(face_scan.c.asset_id)))
+    assert before < set(scans)
+    assert len(scans) == len(set(scans)) == 12, "each file was looked at once"
 
 
 def test_a_file_that_is_not_as_it_was_taken_in_is_left_for_later(
