@@ -45,6 +45,7 @@ from lading.library.people_queries import (
     list_persons,
     reference_images,
     refused_persons,
+    stored_face,
     unidentified_faces,
     with_unidentified_face,
 )
@@ -61,10 +62,13 @@ SLOTS = range(4)
 NAMES = ("Anna", "Bert", "Carl")
 
 
-def suggestion(face_id: int, person: Person, reference_id: int, **facts: Any) -> Suggestion:
+def suggestion(
+    conn: Any, face_id: int, person: Person, reference_id: int, **facts: Any
+) -> Suggestion:
     return Suggestion(
         **{
             "face_id": face_id,
+            "scan_id": stored_face(conn, face_id).scan_id,
             "person_id": person.id,
             "reference_id": reference_id,
             "distance": 0.3,
@@ -96,7 +100,10 @@ def test_faces_persons_and_counts_are_the_same_on_every_database(database: Datab
         assert [each.id for each in wanted] == [two, three]
         assert wanted[0].facts == a_face(3)
     with database.write() as conn:
-        found = [suggestion(two, anna, image), suggestion(three, anna, image, distance=0.4)]
+        found = [
+            suggestion(conn, two, anna, image),
+            suggestion(conn, three, anna, image, distance=0.4),
+        ]
         assert save_suggestions(conn, [two, three], found, {anna.id}) == 2
         assert unidentified_faces(conn) == []
         assert with_unidentified_face(conn, [first, second]) == set()
@@ -112,10 +119,13 @@ def test_faces_persons_and_counts_are_the_same_on_every_database(database: Datab
         assert refuse_faces(conn, anna, [three], actor=ME) == [three]
         assert refused_persons(conn, [three]) == {three: frozenset({anna.id})}
         # The engine neither writes over what people said nor brings it back.
-        again = [suggestion(one, bert, image), suggestion(three, anna, image)]
+        again = [suggestion(conn, one, bert, image), suggestion(conn, three, anna, image)]
         save_suggestions(conn, [one, three], again, {anna.id, bert.id})
         assert {d.state for d in decisions(conn, [three])[three]} == {FaceState.REFUSED}
         assert {d.person_id for d in decisions(conn, [one])[one]} == {anna.id}
+        # Nor does it say anything of an embedding that is not there any more.
+        late = suggestion(conn, three, bert, image, scan_id=stored_face(conn, one).scan_id)
+        assert save_suggestions(conn, [three], [late], {bert.id}) == 0
         assert reset_faces(conn, SOURCE, digest_of("album")) == 1
         assert ask_for_scans(conn, SOURCE, digest_of("album")) == 2
         assert folders_to_scan(conn, "k1") == [root, album]
@@ -348,7 +358,7 @@ def decide(
     whom = person_meant(conn, name)
     assert whom.name == model.root(name)
     if verb == "suggest":
-        found = [suggestion(ids[slot], persons[name], images[name])]
+        found = [suggestion(conn, ids[slot], persons[name], images[name])]
         group = group_of(all_persons(conn), whom.id)
         states = set(model.said.get(slot, {}).values())
         save_suggestions(conn, [ids[slot]], found, group)

@@ -98,11 +98,16 @@ def save_suggestions(
     """Write which faces the engine takes for somebody's, of those that were `compared`; how many.
 
     `persons` are all that somebody's numbers, of merged ones too. Earlier suggestions give way;
-    faces that people confirmed meanwhile are left alone, and so are persons that they refused.
+    faces that people confirmed or that were scanned anew meanwhile are left alone, and so are
+    persons that people refused.
     """
     at = moment(conn)
     wanted = {one.face_id: one for one in suggestions}
-    free = _unconfirmed(conn, wanted)
+    free = {
+        face_id
+        for face_id, scan_id in _unconfirmed(conn, wanted).items()
+        if wanted[face_id].scan_id == scan_id
+    }
     for chunk in chunked(compared):
         others = face_person.c.face_id.in_([one for one in chunk if one in free])
         conn.execute(
@@ -116,7 +121,7 @@ def save_suggestions(
             "face_id": one.face_id,
             "person_id": one.person_id,
             "state": FaceState.SUGGESTED.value,
-            "scan_id": free[one.face_id],
+            "scan_id": one.scan_id,
             "reference_id": one.reference_id,
             "distance": one.distance,
             "margin": one.margin,

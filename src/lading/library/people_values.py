@@ -103,10 +103,12 @@ class ReferenceImage:
 class Suggestion:
     """Whom the engine takes a face for, by which reference, how far, and by which rule.
 
-    `margin` is by how much farther the next person is, None when there is none.
+    `margin` is by how much farther the next person is, None when there is none. `scan_id` is the
+    scan whose embedding of the face was compared.
     """
 
     face_id: int
+    scan_id: int
     person_id: int
     reference_id: int
     distance: float

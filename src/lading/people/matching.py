@@ -97,7 +97,7 @@ def match_folder(db: Database, context: JobContext) -> JobResult:
 
 def suggested(
     everybody: Everybody,
-    faces: Iterable[StoredFace],
+    faces: Sequence[StoredFace],
     refused: Mapping[int, frozenset[int]],
     settings: MatchingSettings,
     whom: int,
@@ -114,6 +114,7 @@ def suggested(
         for face in faces
     )
     found = []
+    scans = {face.id: face.scan_id for face in faces}
     for verdict in everybody.match(asked, settings):
         nearest = verdict.nearest
         if verdict.person != whom or nearest is None:
@@ -122,6 +123,7 @@ def suggested(
         found.append(
             Suggestion(
                 face_id=int(verdict.measured.face),
+                scan_id=scans[int(verdict.measured.face)],
                 person_id=everybody.person_of[reference],
                 reference_id=reference,
                 distance=nearest.distance,
