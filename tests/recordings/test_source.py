@@ -334,6 +334,25 @@ def test_what_lies_at_the_place_of_another_registered_recording_is_not_touched(
     batch = installation.batch(key)
     assert (batch.state, batch.reason) == (BatchState.PREFLIGHT_FAILED, "place_taken")
     assert store_snapshot(bench.repository.raw) == before
+
+
+def test_another_content_under_the_hash_that_is_registered_is_not_taken_in(
+    bench: RecordingsBench, installation: Installation
+) -> None:
+    key = bench.publish(2)
+    stated = manifest_of(bench.root / key)["recording_hash"]
+    installation.take_in()
+    before = store_snapshot(bench.repository.raw)
+    bench.break_one_item(key)
+    bench.augment(key)
+    facts = {**manifest_of(bench.root / key), "recording_hash": stated}
+    (bench.root / key / "manifest.json").write_text(json.dumps(facts))
+
+    installation.take_in()
+
+    batch = installation.batch(key)
+    assert (batch.state, batch.reason) == (BatchState.PREFLIGHT_FAILED, "manifests_disagree")
+    assert store_snapshot(bench.repository.raw) == before
     assert bench.rows() == (1, 2, 1)
 
 

@@ -38,8 +38,9 @@ REASONS: Final = reason_table(
         ),
         Reason(
             "manifests_disagree",
-            "manifests of several nodes contradict each other",
-            "Find out which node is right, correct or remove the other's manifest, then scan.",
+            "manifests of the recording, of its nodes or stored before, contradict each other",
+            "Find out which is right. Correct or remove the other one, then scan; what is"
+            " registered is replaced by `lading recordings ingest --overwrite`.",
         ),
         Reason(
             "not_augmented",
