@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lading.console.readers.alike_watch import AlikeWatch
+from lading.console.readers.photo_facts import read_photo
 from lading.console.readers.photos import (
     CLOCK,
     UNDATED,
@@ -18,7 +19,9 @@ from lading.console.readers.photos import (
 from lading.console.readers.photos_alike import read_same
 from lading.console.readers.photos_places import Area, read_photos_in, read_places
 from lading.db import Database
-from lading.library.photo_values import FilePlace, FileStamp, Photo, PhotoFacts
+from lading.library.known import find_assets
+from lading.library.photo_companions import originals_in, save_companions
+from lading.library.photo_values import CompanionOf, FilePlace, FileStamp, Photo, PhotoFacts
 from lading.library.photos import save_photo
 from lading.library.trash import delete_assets
 from lading.library.values import AssetFacts
@@ -58,6 +61,14 @@ def save(
             save_photo(conn, FilePlace.at("home", place), stamp, photo)
 
 
+def pair(db: Database, companion: str, picture: str) -> None:
+    """A RAW in the folder `trip` belongs to a picture there."""
+    with db.write() as conn:
+        originals = originals_in(conn, "home", "trip")
+        said = {companion: CompanionOf(to=picture, kind="raw")}
+        save_companions(conn, "home", "trip", originals, said)
+
+
 def counts(timeline: Timeline) -> dict[str, int]:
     return {each.on: each.count for each in (*timeline.years, *timeline.months)}
 
@@ -75,6 +86,9 @@ def test_time_place_and_likeness_are_read_alike_from_every_database(database: Da
     with db.write() as conn:
         delete_assets(conn, [digest(7)], actor="user:otto")
 
+    save(db, 8, at=newest, offset=540, latitude=35.6, longitude=139.7, places=("trip/1.dng",))
+    pair(db, "1.dng", "1.jpg")
+
     timeline = read_timeline(db)
     assert counts(timeline) == {"2024": 2, "2024-01": 2, "2023": 2, "2023-12": 2}
     assert (timeline.undated, timeline.clock_wrong, timeline.total) == (1, 1, 6)
@@ -89,6 +103,14 @@ def test_time_place_and_likeness_are_read_alike_from_every_database(database: Da
         page = read_photos(db, on)
         assert [card.content_hash for card in page.cards] == [digest(n) for n in expected], on
         assert page.count.value == len(expected)
+
+    with db.read() as conn:
+        known = find_assets(conn, [digest(1), digest(8)])
+    for of, beside in ((1, ("1.dng", digest(8))), (8, ("1.jpg", digest(1)))):
+        said = read_photo(db, known[digest(of)].id)
+        assert said is not None
+        assert said.companions == [beside]
+        assert said.folders == [("home/trip", "/photos/folders/home/trip")]
 
     world = read_places(db, Area())
     assert [(each.count, each.card.content_hash) for each in world.clusters] == [

@@ -12,8 +12,9 @@ from lading.console.readers.photos_folders import folder_url
 from lading.console.readers.photos_places import Area, label_of_place
 from lading.db import Database
 from lading.library.live_photos import photo_places
+from lading.library.photo_companions import companions_of, pictures_of
 from lading.library.photo_values import DerivationFacts, FilePlace
-from lading.library.tables import asset, asset_file, derivation, photo, photo_file
+from lading.library.tables import asset_file, derivation, photo, photo_file
 from lading.library.values import parse_detail
 
 FROM_WORDS: Final[Mapping[str, str]] = {
@@ -40,7 +41,6 @@ REFUSAL_WORDS: Final[Mapping[str, str]] = {
     "too_early": "before there were such files",
     "future": "in the future",
 }
-COMPANIONS_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RefusedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoView:
-    """The photo's part of an asset. `companions` are (name, content hash) of the same shot."""
+    """The photo's part of an asset. `companions` are (name, content hash) of what belongs to it."""
 
     captured_from: str | None
     doubt: str | None
@@ -83,7 +83,7 @@ def read_photo(db: Database, asset_id: int) -> PhotoView | None:
             .order_by(derivation.c.name, derivation.c.variant)
         ).all()
         places = _places(conn, asset_id)
-        companions = _companions(conn, asset_id, places)
+        companions = _companions(conn, asset_id)
     here = None if row.latitude is None else (float(row.latitude), float(row.longitude))
     camera = " ".join(part for part in (row.camera_make, row.camera_model) if part)
     return PhotoView(
@@ -117,28 +117,13 @@ def _places(conn: Connection, asset_id: int) -> list[FilePlace]:
     return [FilePlace.at(row.source, row.location) for row in rows]
 
 
-def _companions(
-    conn: Connection, asset_id: int, places: Sequence[FilePlace]
-) -> list[tuple[str, str]]:
-    """Other assets that lie beside it under the same name with another ending."""
-    if not places:
-        return []
-    place = places[0]
-    stem = FilePlace(place.source, place.folder, place.name.rpartition(".")[0] + ".").location
-    query = (
-        photo_places(asset_file.c.location, asset.c.content_hash)
-        .join(asset, asset.c.id == asset_file.c.asset_id)
-        .where(
-            photo_file.c.source == place.source,
-            photo_file.c.folder_sha256 == place.folder_sha256,
-            asset_file.c.location.startswith(stem, autoescape=True),
-            asset.c.id != asset_id,
-            asset.c.deleted_at.is_(None),
-        )
-        .order_by(asset_file.c.location)
-        .limit(COMPANIONS_MAX)
-    )
-    return [(FilePlace.at("", row.location).name, row.content_hash) for row in conn.execute(query)]
+def _companions(conn: Connection, asset_id: int) -> list[tuple[str, str]]:
+    """The RAW and the film that belong to it, or the picture that it belongs to."""
+    found = {
+        **companions_of(conn, [asset_id]),
+        **pictures_of(conn, [asset_id]),
+    }.get(asset_id, ())
+    return [(FilePlace.at("", each.location).name, each.content_hash) for each in found]
 
 
 def _refused(detail: Mapping[str, Any]) -> list[RefusedLine]:
