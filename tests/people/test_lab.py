@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFilter
+from sqlalchemy import select
 
 from lading.base.stopping import StopSignal
 from lading.db import Database
 from lading.library.people import add_person, add_reference
-from lading.library.people_queries import files_to_scan, list_persons, reference_images
+from lading.library.people_queries import (
+    files_to_scan,
+    given_to_scan,
+    list_persons,
+    reference_images,
+)
+from lading.library.people_tables import face_scan
 from lading.media.derive import FileAt
 from lading.media.faces.references import Flaw
 from lading.media.faces.rules import ChangeKind, Verdict
@@ -21,7 +28,7 @@ from lading.media.faces.scanning import FaceScanner, Scanned, detect_in, detecti
 from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
 from lading.people.adopted import adopt_settings, settings_held
 from lading.people.errors import LabTooLarge, NotPhotos, ReferenceUnclear, UnknownLabRun
-from lading.people.jobs import FACES_JOB_KIND
+from lading.people.jobs import FACES_JOB_KIND, REFERENCES_JOB_KIND
 from lading.people.lab import (
     LAB_JOB_KIND,
     adopt_run,
@@ -139,7 +146,8 @@ def test_a_reference_image_may_be_a_file_and_bad_ones_are_told(
             add_reference_file(people, "Anna", str(path), face_number=face, actor=ACTOR)
     with db.read() as conn:
         anna, bert = (each.person for each in list_persons(conn))
-        assert [each.id for each in reference_images(conn, anna.id)] == [number]
+        (before_it,) = reference_images(conn, anna.id)
+        assert before_it.id == number
         advice = advice_on(conn, anna.id)
         assert weakest_reference(conn, bert.id) is None
     flaws = {each.flaw: each for each in advice}
@@ -150,6 +158,26 @@ def test_a_reference_image_may_be_a_file_and_bad_ones_are_told(
     people.match(actor=ACTOR)
     installation.drain()
     (found,) = installation.faces("anna.jpg")
+    assert installation.said(found.id) == {"Anna": "suggested"}
+
+    # With other settings of detection it is measured anew, before anything is matched.
+    with db.write() as conn:
+        other_settings = FaceSettings(DetectionSettings(upsample=1))
+        adopt_settings(conn, other_settings, actor=ACTOR)
+    people.scan(actor=ACTOR)
+    (job,) = installation.jobs(REFERENCES_JOB_KIND)
+    installation.drain()
+    (job,) = installation.jobs(REFERENCES_JOB_KIND)
+    assert (job.status, job.items_done) == ("done", 2)
+    assert store_snapshot(installation.store).items() >= stored.items()
+    with db.read() as conn:
+        (image,) = reference_images(conn, anna.id)
+        digest = select(face_scan.c.settings_digest).where(face_scan.c.id == image.face.scan_id)
+        assert conn.scalar(digest) == other_settings.detection.digest
+        assert given_to_scan(conn, detection_of(other_settings.detection).key) == []
+    assert image.id == number
+    assert image.face.id == before_it.face.id
+    assert image.face.facts.embedding != before_it.face.facts.embedding
     assert installation.said(found.id) == {"Anna": "suggested"}
 
 

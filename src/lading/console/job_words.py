@@ -35,6 +35,7 @@ KIND_WORDS: Final = {
     "operation": "Operation",
     "archive_run": "Archive run",
     "people.lab": "Trial of face settings",
+    "people.references": "Measuring of reference images",
     "photos.faces": "Search for faces",
     "photos.match": "Matching of faces",
     "photos.sort": "Sorting of photos",

@@ -89,6 +89,22 @@ def save_given(conn: Connection, name: str, sha256: str, found: ScanFacts) -> li
     return [_save_face(conn, scan_id, facts, None) for facts in found.faces]
 
 
+def save_given_again(
+    conn: Connection, scan_id: int, found: ScanFacts, same: Mapping[int, int]
+) -> None:
+    """Measure the faces of a file that was given anew; those not found again stay as they were.
+
+    `same` is as for `save_scan`. Of a scan that failed only the error is kept.
+    """
+    fresh = ("key", "error", "error_text") if found.error is not None else _SCAN_FIELDS
+    values = {name: getattr(found, name) for name in fresh}
+    conn.execute(
+        update(face_scan).where(face_scan.c.id == scan_id).values(**values, scanned_at=moment(conn))
+    )
+    for number, face_id in same.items():
+        _save_face(conn, scan_id, found.faces[number], face_id)
+
+
 def save_suggestions(
     conn: Connection,
     compared: Collection[int],

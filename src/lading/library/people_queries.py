@@ -26,6 +26,8 @@ from lading.library.people_values import (
     FaceFacts,
     FileToScan,
     FolderOfFaces,
+    GivenFile,
+    KnownFace,
     Person,
     PersonSummary,
     ReferenceImage,
@@ -90,6 +92,29 @@ def files_to_scan(
         if len(rows) < _PAGE:
             return
         after = rows[-1].path_sha256
+
+
+def given_to_scan(conn: Connection, key: str) -> list[GivenFile]:
+    """The files of reference images whose newest scan is not of this `key`."""
+    in_use = (
+        select(reference_image.c.id)
+        .join_from(reference_image, face, face.c.id == reference_image.c.face_id)
+        .where(face.c.scan_id == face_scan.c.id, reference_image.c.removed_at.is_(None))
+        .exists()
+    )
+    query = (
+        select(face_scan.c.id, face_scan.c.name, face_scan.c.sha256)
+        .where(face_scan.c.asset_id.is_(None), in_use)
+        .where(or_(face_scan.c.key.is_(None), face_scan.c.key != key))
+        .order_by(face_scan.c.id)
+    )
+    return [GivenFile(*row) for row in conn.execute(query)]
+
+
+def given_faces(conn: Connection, scan_id: int) -> list[KnownFace]:
+    """The faces of a file that was given."""
+    found = conn.execute(_FACES.where(face.c.scan_id == scan_id).order_by(face.c.id))
+    return [KnownFace(one.id, one.facts.box) for one in map(_face, found)]
 
 
 def folders_to_scan(

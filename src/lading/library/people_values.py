@@ -134,6 +134,14 @@ class Decision:
     decided_at: datetime
 
 
+class GivenFile(NamedTuple):
+    """A file that was given as reference image: its scan, its name, its hash in the store."""
+
+    scan_id: int
+    name: str
+    sha256: str
+
+
 class FileToScan(NamedTuple):
     """A file in which faces are to be looked for: its content's asset, and where it lies."""
 

@@ -7,10 +7,11 @@ from functools import partial
 
 from lading.jobs.context import Handler, JobContext, JobResult
 from lading.people.detecting import find_faces
-from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND
+from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND, REFERENCES_JOB_KIND
 from lading.people.lab import LAB_JOB_KIND, run_lab_job
 from lading.people.matching import match_folder
 from lading.people.people import People
+from lading.people.references import renew_reference_files
 
 
 def handlers(people: People) -> Mapping[str, Handler]:
@@ -18,6 +19,7 @@ def handlers(people: People) -> Mapping[str, Handler]:
     return {
         FACES_JOB_KIND: partial(_find_faces, people),
         MATCH_JOB_KIND: partial(match_folder, people.db),
+        REFERENCES_JOB_KIND: partial(renew_reference_files, people),
         LAB_JOB_KIND: partial(run_lab_job, people),
     }
 

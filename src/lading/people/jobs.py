@@ -20,6 +20,7 @@ from lading.library.people_values import FolderOfFaces, Person
 
 FACES_JOB_KIND: Final = "photos.faces"
 MATCH_JOB_KIND: Final = "photos.match"
+REFERENCES_JOB_KIND: Final = "people.references"
 _ATTEMPTS_MAX: Final = 5
 
 
@@ -68,6 +69,13 @@ def line_up(
     if entries is None and collected:
         append_all(conn, collected)
     return Lined(sum(made.created for made in found), sum(made.created for made in lined))
+
+
+def line_up_references(conn: Connection, queue: Queue, *, actor: str) -> int:
+    """Put in line that reference images given as files are measured anew; the job."""
+    job = NewJob(REFERENCES_JOB_KIND, active_key=REFERENCES_JOB_KIND, attempts_max=_ATTEMPTS_MAX)
+    (made,) = queue.enqueue(conn, [job], actor=actor)
+    return made.job_id
 
 
 def _scan_job(folder: FolderOfFaces, after: int | None, priority: int) -> NewJob:

@@ -14,14 +14,14 @@ from lading.ledger.batches import Batch
 from lading.ledger.chain import Entry, append_all
 from lading.ledger.people_events import FacesReset
 from lading.library.faces import ask_for_scans, reset_faces
-from lading.library.people_queries import folders_to_match, folders_to_scan
+from lading.library.people_queries import folders_to_match, folders_to_scan, given_to_scan
 from lading.library.people_values import FolderOfFaces, Person
 from lading.library.photo_values import FilePlace
 from lading.library.statements import chunked
 from lading.media.faces.scanning import detection_of
 from lading.people.adopted import settings_held
 from lading.people.errors import NotPhotos
-from lading.people.jobs import Lined, line_up
+from lading.people.jobs import Lined, line_up, line_up_references
 from lading.people.processes import FaceProcesses
 from lading.sources.photos.folders import ROOT_KEY
 from lading.sources.photos.rules import digest_in, is_shortened
@@ -101,7 +101,8 @@ class People:
             key = detection_of(settings_held(conn).settings.detection).key
             return _within(folders_to_scan(conn, key, source), folder)
 
-        return self._line_up(self.db.run(folders), actor=actor, scan=True)
+        found = self.db.run(folders)
+        return self._line_up(found, actor=actor, scan=True, after=self._references_first(actor))
 
     def match(
         self,
@@ -143,6 +144,17 @@ class People:
         self._check(source)
         return self.roots[source]
 
+    def _references_first(self, actor: str) -> int | None:
+        """The job that has to be done before anything is matched, if one has."""
+
+        def put(conn: Connection) -> int | None:
+            key = detection_of(settings_held(conn).settings.detection).key
+            if not given_to_scan(conn, key):
+                return None
+            return line_up_references(conn, self.queue, actor=actor)
+
+        return self.db.run(put)
+
     def _line_up(
         self,
         folders: Sequence[FolderOfFaces],
@@ -151,6 +163,7 @@ class People:
         scan: bool,
         persons: Sequence[Person] | None = None,
         again: bool = True,
+        after: int | None = None,
     ) -> Lined:
         lined = Lined()
         for chunk in chunked(folders, _FOLDERS_AT_ONCE):
@@ -164,6 +177,7 @@ class People:
                     scan=scan,
                     persons=persons,
                     again=again,
+                    after=after,
                 )
 
             lined += self.db.run(put)

@@ -8,15 +8,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
-from lading.library.faces import save_given
+from lading.base.progress import Progress
+from lading.jobs.context import JobContext, JobResult
+from lading.library.faces import save_given, save_given_again
 from lading.library.people import add_reference, all_persons, person_meant, root_of
-from lading.library.people_queries import reference_images
-from lading.library.people_values import ReferenceImage
+from lading.library.people_queries import given_faces, given_to_scan, reference_images
+from lading.library.people_values import ReferenceImage, ScanFacts
 from lading.media.derive import FileAt
+from lading.media.errors import MediaUnreadable
 from lading.media.faces.engine import Box, Detected
 from lading.media.faces.references import Advice, ReferenceFace, review, typical_distances
 from lading.media.faces.scanning import FaceScanner, Scanned, detection_of
@@ -25,6 +31,7 @@ from lading.people.detecting import scan_facts
 from lading.people.errors import ReferenceUnclear
 from lading.people.matching import embedding_of
 from lading.people.people import People
+from lading.people.rules import same_faces
 from lading.storage.roots import SafeRoot, source_fault
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -58,7 +65,7 @@ def add_reference_file(
     _require_face(outcome, file_name, face_number)
     facts = scan_facts(outcome, settings, detection_of(settings))
     sha256 = hashlib.sha256(data).hexdigest()
-    key = f"references/{sha256[:2]}/{sha256}"
+    key = reference_key(sha256)
     if not dry_run:
         people.store.put(key, iter([data]), sha256=sha256, owner="references", if_absent=True)
 
@@ -68,6 +75,42 @@ def add_reference_file(
         return add_reference(conn, whom, ids[(face_number or 1) - 1], actor=actor)
 
     return people.db.run(write)
+
+
+def renew_reference_files(people: People, context: JobContext) -> JobResult:
+    """Measure the reference images that were given as files anew, where engine or settings changed.
+
+    Raises `ObjectMissing`, `BrokenFaceEngine`, `UnknownFaceEngine`, `MissingExtra`, `LeaseLost`,
+    and `Interrupted` between two files.
+    """
+    with people.db.read() as conn:
+        settings = settings_held(conn).settings.detection
+        how = detection_of(settings)
+        files = given_to_scan(conn, how.key)
+    with TemporaryDirectory() as folder, FaceScanner(settings, people.processes.lend) as scanner:
+        for done, file in enumerate(files, 1):
+            context.stop.check()
+            path = Path(folder) / file.sha256
+            path.write_bytes(b"".join(people.store.get(reference_key(file.sha256))))
+            ((_, outcome),) = scanner.scan([FileAt(folder, file.sha256)])
+            path.unlink()
+            if isinstance(outcome, SourceError) and not isinstance(outcome, MediaUnreadable):
+                raise outcome
+            facts = scan_facts(outcome, settings, how)
+            progress = Progress(items_done=done, items_total=len(files), current=file.name)
+            context.run(partial(_save_again, file.scan_id, facts), progress)
+    return JobResult()
+
+
+def _save_again(scan_id: int, facts: ScanFacts, conn: Connection) -> None:
+    known = [(one.face_id, Box(*one.box)) for one in given_faces(conn, scan_id)]
+    same = same_faces([Box(*one.box) for one in facts.faces], known)
+    save_given_again(conn, scan_id, facts, same)
+
+
+def reference_key(sha256: str) -> str:
+    """Where in the store the file of a reference image is."""
+    return f"references/{sha256[:2]}/{sha256}"
 
 
 def _bytes_of(root: SafeRoot, name: str) -> bytes:
