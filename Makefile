@@ -8,7 +8,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 RUNNABLE := .venv/runnable
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-EXTRAS := postgres,mariadb,archive,catalog,media,raw,faces,oidc,demo,test
+EXTRAS := postgres,mariadb,archive,catalog,media,raw,watch,faces,oidc,demo,test
 # Workers of pytest; each starts its own servers, which takes about a second.
 WORKERS ?= 2
 JUNIT := build/junit.xml

@@ -17,10 +17,12 @@ from lading.ingest.registry import build_source
 from lading.ingest.rules import GuardLimits
 from lading.ingest.source import Source
 from lading.jobs.context import Handler
+from lading.jobs.duties import Duties
 from lading.jobs.queue import Queue
 from lading.jobs.worker import Duty
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
+from lading.operations.watching.duty import WatchedScans, watched_trees
 from lading.people.handlers import handlers as people_handlers
 from lading.people.people import People
 from lading.people.processes import FaceProcesses
@@ -64,11 +66,17 @@ class Lading:
             **recording_jobs.handlers(self.ingest.parts),
         }
 
-    @property
-    def duty(self) -> Duty | None:
-        """What a worker does beside its jobs: scans by the clock, if the settings want any."""
+    @contextmanager
+    def duty(self) -> Iterator[Duty | None]:
+        """What a worker does beside its jobs: scans by the clock and after changes, if any."""
         every_s = self.settings.scan.every_s
-        return ScanSchedule(self.ingest.parts, every_s=every_s) if every_s else None
+        duties: list[Duty] = []
+        with ExitStack() as stack:
+            if every_s:
+                duties.append(ScanSchedule(self.ingest.parts, every_s=every_s))
+            if trees := watched_trees(self.ingest.parts):
+                duties.append(stack.enter_context(WatchedScans(self.ingest.parts, trees)))
+            yield Duties(duties) if duties else None
 
 
 @contextmanager

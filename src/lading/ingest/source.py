@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Connection
@@ -366,6 +367,25 @@ class ShowsManifest(Protocol):
 
     def sentinel_location(self, key: str) -> str:
         """Where the file that says the batch is complete is."""
+        ...
+
+
+@runtime_checkable
+class WatchedSource(Protocol):
+    """A source that may want a scan soon after something changed below a folder."""
+
+    @property
+    def watched_root(self) -> Path | None:
+        """The folder; None when it is not to be watched."""
+        ...
+
+    @property
+    def stable_for_s(self) -> float:
+        """A scan leaves out what was written to within so many seconds."""
+        ...
+
+    def concerns(self, relative: str) -> bool:
+        """Whether a scan could have something to say of a change of this path below the folder."""
         ...
 
 

@@ -28,16 +28,20 @@ _ATTEMPTS_MAX: Final = 2
 _LOOK_AT_LEAST_S: Final = 1.0
 
 
+def scan_key(source: str, *, accept_root: bool) -> str:
+    """What tells the one unfinished scan of a source from others in the queue."""
+    # To believe a root is another request than to look: it must not be lost in one that waits.
+    return f"{SCAN_JOB_KIND}:{source}" + (":accept" if accept_root else "")
+
+
 def enqueue_scan(parts: IngestParts, source: str, *, actor: str, accept_root: bool) -> int:
     """Put a scan in line, unless one of this source is; its job. Raises `UnknownSource`."""
     parts.source(source)
-    # To believe a root is another request than to look: it must not be lost in one that waits.
-    key = f"{SCAN_JOB_KIND}:{source}" + (":accept" if accept_root else "")
     job = NewJob(
         SCAN_JOB_KIND,
         params={"source": source, "accept_root": accept_root, "actor": actor[:190]},
         priority=SCAN_PRIORITY,
-        active_key=key,
+        active_key=scan_key(source, accept_root=accept_root),
         attempts_max=_ATTEMPTS_MAX,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import nullcontext
 
 import click
 import structlog
@@ -56,17 +57,18 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
         set_up_on_first_use(settings)
         with open_lading(settings) as lading:
             begin = _last_event_seq(lading)
-            worker = Worker(
-                lading.db,
-                lading.queue,
-                lading.handlers,
-                limits.limits,
-                stop=stop,
-                # Who works off what is in line does not put more into it.
-                duty=None if drain else lading.duty,
-            )
-            _log.info("worker started", worker=worker.id, slots=limits.slots, drain=drain)
-            report = worker.run(drain=drain)
+            # Who works off what is in line does not put more into it.
+            with nullcontext() if drain else lading.duty() as duty:
+                worker = Worker(
+                    lading.db,
+                    lading.queue,
+                    lading.handlers,
+                    limits.limits,
+                    stop=stop,
+                    duty=duty,
+                )
+                _log.info("worker started", worker=worker.id, slots=limits.slots, drain=drain)
+                report = worker.run(drain=drain)
             _log.info("worker ended", why=stop.reason or "drained", **output.plain(report))
             unwhole = _batches_not_whole(lading, begin, report.worker)
             intake = lading.queue.intake()

@@ -31,6 +31,7 @@ class PhotosOptions:
     `ignore` are patterns of names. Files are looked into by `threads`, or by so many `processes`
     when that is not 0. A folder that still is there and lost all of more than `vanish_files_max`
     files is not believed. Without `inodes`, they are not compared: some file systems make them up.
+    With `watch`, workers ask for a scan soon after something changed.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class PhotosOptions:
     thumbnail_side: int = 512
     vanish_files_max: int = 100
     inodes: bool = True
+    watch: bool = False
 
     @property
     def listing_digest(self) -> str:
@@ -70,6 +72,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> PhotosOptions:
         thumbnail_side=reader.whole("thumbnail_side", 512, 16, THUMBNAIL_SIDE_MAX),
         vanish_files_max=reader.whole("vanish_files_max", 100, 0, 2**31 - 1),
         inodes=reader.flag("inodes", default=True),
+        watch=reader.flag("watch", default=False),
     )
 
 

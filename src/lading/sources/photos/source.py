@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from lading.base.errors import SourceError, printable
@@ -22,12 +23,19 @@ from lading.library.photo_values import FilePlace
 from lading.media.packages import vips
 from lading.sources.photos.deriving import Deriving
 from lading.sources.photos.discover import discover
-from lading.sources.photos.folders import ROOT_KEY, Listing, folder_of, list_folder
+from lading.sources.photos.folders import (
+    ROOT_KEY,
+    Listing,
+    folder_of,
+    is_media,
+    is_sidecar,
+    list_folder,
+)
 from lading.sources.photos.importer import Importer
 from lading.sources.photos.open_batch import ListedFolder, PlannedFolder, still_holds
 from lading.sources.photos.options import PhotosOptions, parse_options
 from lading.sources.photos.reasons import REASONS, folder_reason, reason_of
-from lading.sources.photos.rules import digest_in, is_shortened
+from lading.sources.photos.rules import digest_in, is_ignored, is_shortened
 from lading.storage.roots import FileMissing, RootMissing, SafeRoot, source_fault
 
 KIND: Final = "photos"
@@ -45,6 +53,24 @@ class PhotosSource:
         self.options = options
         self._root = SafeRoot(options.path)
         self._deriving = Deriving(options.processes)
+
+    @property
+    def watched_root(self) -> Path | None:
+        """The tree, if workers are to watch it."""
+        return self.options.path if self.options.watch else None
+
+    @property
+    def stable_for_s(self) -> float:
+        """For how long a file is to be left alone before it is taken in."""
+        return self.options.stable_for_s
+
+    def concerns(self, relative: str) -> bool:
+        """Whether a change of this path is one of a picture, video, sidecar or folder."""
+        if any(is_ignored(part, self.options.ignore) for part in Path(relative).parts):
+            return False
+        # What is neither there nor named like a file of ours may have been a folder.
+        known = is_media(relative) or is_sidecar(relative)
+        return known or not (self.options.path / relative).is_file()
 
     def identity(self) -> str:
         """What tells this tree from another mounted in its place. Raises `SourceMissing`."""
