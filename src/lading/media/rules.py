@@ -206,6 +206,8 @@ class Belongs:
 
 def folded(name: str) -> str:
     """A name as it is compared: composed, and without regard to case."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

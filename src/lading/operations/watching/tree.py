@@ -5,6 +5,7 @@ Nothing is read here. Where watching cannot be had, that is said once in the log
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -195,6 +196,8 @@ class TreeWatch:
 
 
 def _watchfiles() -> Any:
+    # It would log each time how many changes there were.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     try:
         return import_module("watchfiles")
     except ImportError as error:

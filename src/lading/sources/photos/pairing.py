@@ -10,7 +10,7 @@ from typing import Final
 
 from lading.library.photo_values import CompanionOf, HeldOriginal
 from lading.media.kind import RAW_ENDINGS, Family, kind_of_type, types_by_name
-from lading.media.rules import Belongs, Companion, pair
+from lading.media.rules import Belongs, Companion, folded, pair
 
 LIVE_VIDEO_S_MAX: Final = 10.0
 """The films of live photos take three seconds or so; a longer one stands for itself."""
@@ -34,14 +34,21 @@ def companions(originals: Mapping[str, HeldOriginal]) -> dict[str, CompanionOf]:
     Names pair them, and their content has to bear it out.
     """
     family = {name: kind_of_type(held.media_type or "").family for name, held in originals.items()}
-    if not any(one in {Family.RAW, Family.VIDEO} for one in family.values()):
+    # Most pictures have none, and a folder may have very many.
+    stems = {_stem(name) for name, one in family.items() if one is not Family.PICTURE}
+    if not stems:
         return {}
+    alike = [name for name in originals if _stem(name) in stems]
     return {
         one.name: CompanionOf(one.to, one.companion.value)
-        for one in belonging(originals)
+        for one in belonging(alike)
         if family[one.to] is Family.PICTURE
         and _bears_out(one.companion, family[one.name], originals[one.name])
     }
+
+
+def _stem(name: str) -> str:
+    return folded(name.rpartition(".")[0])
 
 
 def _bears_out(companion: Companion, family: Family, held: HeldOriginal) -> bool:
