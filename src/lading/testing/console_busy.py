@@ -6,10 +6,10 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, update
 
-from lading.base.version import __version__
 from lading.base.errors import StoreError
 from lading.base.progress import Progress
 from lading.base.stopping import StopReason
+from lading.base.version import __version__
 from lading.bootstrap import Lading
 from lading.db.clock import now
 from lading.ingest.parts import IMPORT_JOB_KIND
