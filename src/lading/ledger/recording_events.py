@@ -42,7 +42,7 @@ class RecordingDownloaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingRegistered(Event):
-    """A recording was registered on request: `upload` from the rig, or `register` what was stored."""
+    """A recording was registered on request: `upload` from the rig, `register` what was stored."""
 
     kind: ClassVar[str] = "recording_registered"
     recording_hash: str
