@@ -25,6 +25,7 @@ from lading.operations.watching.rules import SLACK_S, Changes, ask_in_s, is_limi
 _TICK_S: Final = 1.0
 _STEPS_PER_TICK: Final = 5
 _GROUP_MS: Final = 1_600
+_END_S: Final = 5.0
 _AGAIN_S: Final = 5.0
 _AGAIN_MAX_S: Final = 600.0
 
@@ -83,8 +84,8 @@ class TreeWatch:
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
+        """Wait until the thread has ended, but not for one that a mount holds that hangs."""
+        self._thread.join(_END_S)
 
     def changes(self) -> Changes | None:
         """What changed and has not been looked at."""
