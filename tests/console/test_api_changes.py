@@ -22,10 +22,11 @@ Serve = Callable[[str], Served]
 NOT_REHEARSED = {
     *{"POST /sources/{name}/test", "POST /archive/validate"},  # they change nothing
     "POST /archive/runs",  # needs an archive; its own tests rehearse it
-    # need recordings; their own tests rehearse them
+    # need recordings, or photos; their own tests rehearse them
     "POST /recordings/ingest",
     "POST /recordings/{recording_hash}/verify",
     "POST /recordings/{recording_hash}/download",
+    "POST /photos/duplicates/decisions",
 }
 
 
