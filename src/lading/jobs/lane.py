@@ -129,7 +129,9 @@ class Lane:
                 cursor.execute(statement, facts, prepare=True)
                 row: tuple[Any, ...] | None = cursor.fetchone()
             except self._errors as error:
-                lost = cursor.connection.broken or cursor.connection.closed
+                # Idle is what a refused statement leaves. A connection that was cut may be neither
+                # broken nor closed yet, and would say for good that it is at work on a command.
+                lost = cursor.connection.info.transaction_status.name != "IDLE"
                 if lost:
                     self.close()
                 raise exc.DBAPIError.instance(
