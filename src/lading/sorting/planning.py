@@ -40,7 +40,7 @@ from lading.sorting.taken import Taken
 from lading.sorting.tree import SortTree, split_path, stamp_from
 from lading.sorting.values import PlannedFile, Verdict, Wanted
 from lading.storage.roots import PathEscapesRoot
-from lading.storage.transfer import TransferMeter, hash_file
+from lading.storage.transfer import TransferMeter, Unmetered, hash_file
 
 _LISTINGS_KEPT: Final = 64
 _UNKNOWN_CAMERA: Final = "unknown camera"
@@ -64,16 +64,6 @@ class _File:
     sha256: str | None = None
 
 
-class _Meter:
-    """Takes no note of bytes: a preview has no heart that has to beat."""
-
-    def moved(self, count: int) -> None:
-        """Nothing is counted."""
-
-    def skipped(self, count: int) -> None:
-        """Nothing is counted."""
-
-
 class Planner:
     """One plan in the making. `files` may be gone through once."""
 
@@ -95,7 +85,7 @@ class Planner:
         self._wanted = wanted
         self._names = names
         self._stop = stop or StopSignal()
-        self._meter = meter or _Meter()
+        self._meter = meter or Unmetered()
         self._dated = parse_pattern(wanted.pattern)
         self._undated = parse_pattern(wanted.undated, dated=False)
         self._aside = parse_pattern(wanted.duplicates, dated=False)

@@ -57,6 +57,16 @@ class TransferMeter(Protocol):
         ...
 
 
+class Unmetered:
+    """A meter that takes no note, for bytes of which nobody asks how far they are."""
+
+    def moved(self, count: int) -> None:
+        """Bytes were read."""
+
+    def skipped(self, count: int) -> None:
+        """Bytes needed no transfer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """Content that is in the store. `moved` is False when it was there already."""

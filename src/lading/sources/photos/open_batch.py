@@ -32,22 +32,12 @@ from lading.sources.photos.rules import (
     looks_unmounted,
 )
 from lading.storage.roots import SafeRoot
-from lading.storage.transfer import hash_file
+from lading.storage.transfer import Unmetered, hash_file
 
 FILE: Final = "asset"
 SIDECAR: Final = "sidecar"
 VANISHED: Final = "vanished"
 _NO_STAMP: Final = FileStamp(0, 0, 0)
-
-
-class _Unmetered:
-    """A transfer meter that takes no note."""
-
-    def moved(self, count: int) -> None:
-        """Bytes were read."""
-
-    def skipped(self, count: int) -> None:
-        """Bytes needed no transfer."""
 
 
 class FolderBatch:
@@ -155,7 +145,7 @@ class FolderBatch:
     def _checked(self, known: RecordedFile, detail: Mapping[str, Any]) -> Decided:
         """The same after its bytes were read: changes that leave no trace are found so."""
         try:
-            found = hash_file(self._root, known.location, meter=_Unmetered(), stop=StopSignal())
+            found = hash_file(self._root, known.location, meter=Unmetered(), stop=StopSignal())
         except LadingError as error:
             reason = reason_of(error)
             if reason is None:

@@ -36,20 +36,10 @@ from lading.sources.recordings.repository import participant_name
 from lading.sources.recordings.rules import merged, recording_hash_of
 from lading.sources.recordings.values import Manifest, ManifestFile
 from lading.storage.roots import FileMissing, NotARegularFile, SafeRoot, split_relative
-from lading.storage.transfer import SizeMismatch, TransferMeter, hash_file
+from lading.storage.transfer import SizeMismatch, TransferMeter, Unmetered, hash_file
 
 _PARTICIPANT_READ_MAX: Final = 4097
 _HASHES_AT_ONCE: Final = min(4, os.cpu_count() or 1)
-
-
-class Unmetered:
-    """A transfer meter that takes no note."""
-
-    def moved(self, count: int) -> None:
-        """Bytes were read."""
-
-    def skipped(self, count: int) -> None:
-        """Bytes needed no transfer."""
 
 
 @dataclass(frozen=True, slots=True)

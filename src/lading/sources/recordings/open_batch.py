@@ -21,11 +21,10 @@ from lading.sources.recordings.errors import UploadInterrupted
 from lading.sources.recordings.folder import Looked, RecordedFile, RecordingFolder
 from lading.sources.recordings.importer import Importer
 from lading.sources.recordings.layout import location_of, object_name
-from lading.sources.recordings.local import Unmetered
 from lading.sources.recordings.reasons import REASONS, facts_of, reason_of
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.standing import Standing
-from lading.storage.transfer import HashMismatch
+from lading.storage.transfer import HashMismatch, Unmetered
 
 FILE: Final = "file"
 REGISTRATION: Final = "registration"

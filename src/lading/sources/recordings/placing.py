@@ -25,9 +25,8 @@ from lading.sources.recordings.errors import (
     FileInTheWay,
     PlaceRefused,
 )
-from lading.sources.recordings.local import Unmetered
 from lading.storage.roots import SafeRoot, split_relative
-from lading.storage.transfer import CHUNK_BYTES, hash_file
+from lading.storage.transfer import CHUNK_BYTES, Unmetered, hash_file
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

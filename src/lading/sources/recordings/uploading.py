@@ -18,7 +18,6 @@ from lading.base.steps import RecordingStep, reach
 from lading.base.stopping import StopReason, StopSignal
 from lading.sources.recordings.errors import UploadInterrupted
 from lading.sources.recordings.layout import object_name
-from lading.sources.recordings.local import Unmetered
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import held_by
 from lading.sources.recordings.values import HeldBy, ManifestFile, UploadProgress
@@ -27,6 +26,7 @@ from lading.storage.transfer import (
     HashMismatch,
     SizeMismatch,
     TransferMeter,
+    Unmetered,
     hash_stored,
     verified_chunks,
 )
