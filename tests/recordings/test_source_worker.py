@@ -26,13 +26,12 @@ from lading.ledger.queries import list_events
 from lading.ledger.states import BatchState, Decision, Outcome
 from lading.ledger.verify import verify_chain
 from lading.sources.recordings.ingesting import ingest_recording, open_local
-from lading.sources.recordings.local import Unmetered
 from lading.sources.recordings.options import parse_options
 from lading.sources.recordings.source import RecordingsSource
 from lading.storage.folder import FolderStore
 from lading.storage.multipart import MultipartClient
 from lading.storage.s3 import S3Options
-from lading.storage.transfer import TransferMeter
+from lading.storage.transfer import TransferMeter, Unmetered
 from lading.testing.faults import Fault, record_steps
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.servers_db import url_of

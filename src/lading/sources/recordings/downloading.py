@@ -14,8 +14,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-import structlog
-
 from lading.base.errors import LadingError
 from lading.base.stopping import StopReason, StopSignal
 from lading.sources.recordings.download_plan import (
@@ -27,6 +25,7 @@ from lading.sources.recordings.download_plan import (
 from lading.sources.recordings.ending import Ending
 from lading.sources.recordings.errors import DestinationUnusable, DownloadIncomplete
 from lading.sources.recordings.fetching import Fetched, Fetcher
+from lading.sources.recordings.listening import tell
 from lading.sources.recordings.placing import Destination
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.values import DownloadProgress, DownloadResult, Phase, QueryResult
@@ -35,7 +34,6 @@ from lading.storage.port import StoreDenied, StoreUnavailable
 FAULTS_IN_A_ROW_MAX: Final = 32
 """After so many files, one after the other, for which the store did not answer, none is tried."""
 
-log = structlog.get_logger("lading.recordings")
 
 OnDownload = Callable[[DownloadProgress], None]
 
@@ -131,10 +129,7 @@ class _Told:
             modality=modality.modality if modality else None,
             current_file=file,
         )
-        try:
-            self._progress(said)
-        except Exception:  # a download does not end for what its listener does
-            log.exception("progress callback failed", phase=phase.value, file=file)
+        tell(self._progress, said, phase=phase.value, file=file)
 
 
 @dataclass(frozen=True, slots=True)

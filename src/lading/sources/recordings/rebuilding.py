@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-import structlog
-
 from lading.base.errors import LadingError, RequestError
 from lading.base.stopping import StopSignal
 from lading.catalog.catalog import Catalog
@@ -30,6 +28,7 @@ from lading.sources.recordings.failures import Failure
 from lading.sources.recordings.flipping import versions_of
 from lading.sources.recordings.ingesting import require_any
 from lading.sources.recordings.layout import MANIFEST
+from lading.sources.recordings.listening import tell
 from lading.sources.recordings.registering import participants_named, require_stored
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import modality_rows, recording_row
@@ -39,7 +38,6 @@ FAILURES_KEPT_MAX: Final = 1_000
 _TOGETHER_MAX: Final = 1_000
 _KEYS_TOGETHER_MAX: Final = 200_000
 
-log = structlog.get_logger("lading.recordings")
 
 OnRebuilt = Callable[["RebuildProgress"], None]
 
@@ -256,12 +254,8 @@ class _Rebuild:
         self.failures[recording_id] = Failure(recording_id, error)
 
     def _tell(self, recording_id: str) -> None:
-        if self._progress is None:
-            return
-        try:
-            self._progress(RebuildProgress(self.recordings, len(self.failures), recording_id))
-        except Exception:  # a rebuild does not end for what its listener does
-            log.exception("progress callback failed", recording=recording_id)
+        said = RebuildProgress(self.recordings, len(self.failures), recording_id)
+        tell(self._progress, said, recording=recording_id)
 
 
 def _not_rebuilt(live: Catalog, rebuilt: Catalog) -> Iterator[str]:

@@ -15,8 +15,6 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, Final
 
-import structlog
-
 from lading.base.errors import LadingError
 from lading.base.stopping import StopReason, StopSignal
 from lading.base.version import __version__
@@ -33,6 +31,7 @@ from lading.sources.recordings.layout import (
     object_name,
     path_of,
 )
+from lading.sources.recordings.listening import tell
 from lading.sources.recordings.manifest import MANIFEST_BYTES_MAX, parse_manifest
 from lading.sources.recordings.registering import require_stored
 from lading.sources.recordings.repository import Repository, united
@@ -47,7 +46,6 @@ _PARTICIPANT_FIELD: Final = "participant"
 _FACTS_FIELD: Final = "reconstruction"
 _DAMAGE_NAMED_MAX: Final = 100
 
-log = structlog.get_logger("lading.recordings")
 
 OnRead = Callable[["ReconstructProgress"], None]
 
@@ -322,10 +320,7 @@ class _Reading:
             bytes_total=self.bytes_total,
             current_file=file.rel_path,
         )
-        try:
-            self.progress(said)
-        except Exception:  # the reading does not end for what its listener does
-            log.exception("progress callback failed", file=file.rel_path)
+        tell(self.progress, said, file=file.rel_path)
 
 
 def _written(

@@ -12,12 +12,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from lading.base.steps import RecordingStep, reach
 from lading.base.stopping import StopReason, StopSignal
 from lading.sources.recordings.errors import UploadInterrupted
 from lading.sources.recordings.layout import object_name
+from lading.sources.recordings.listening import tell
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.rules import held_by
 from lading.sources.recordings.values import HeldBy, ManifestFile, UploadProgress
@@ -37,7 +36,6 @@ CHUNK_BYTES: Final = 4 * 1024 * 1024
 _UNMETERED: Final = Unmetered()
 _CHANGED: Final = "If the file is right as it is now, augment the manifest anew (force)."
 
-log = structlog.get_logger("lading.recordings")
 
 IsActive = Callable[[], bool]
 OnUpload = Callable[[UploadProgress], None]
@@ -254,16 +252,7 @@ class _Pool:
             bytes_total=self._bytes_total,
             current_file=done.file.rel_path,
         )
-        _tell(self._progress, said)
-
-
-def _tell(progress: OnUpload | None, said: UploadProgress) -> None:
-    if progress is None:
-        return
-    try:
-        progress(said)
-    except Exception:  # an upload does not end for what its listener does
-        log.exception("progress callback failed", file=said.current_file)
+        tell(self._progress, said, file=said.current_file)
 
 
 def _never() -> bool:

@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from lading.base.stopping import StopReason, StopSignal
 from lading.sources.recordings.ending import Ending
 from lading.sources.recordings.errors import Sha256Unknown
 from lading.sources.recordings.expecting import ExpectedFile, expected_files, require_sha256
+from lading.sources.recordings.listening import tell
 from lading.sources.recordings.repository import Repository
 from lading.sources.recordings.values import CheckedBy, FileCheck, QueryResult
 from lading.storage.port import ObjectMissing
@@ -23,7 +22,6 @@ from lading.storage.transfer import hash_stored
 AHEAD: Final = 2
 """How many files for each thread are handed over before the first is asked for."""
 
-log = structlog.get_logger("lading.recordings")
 
 OnVerified = Callable[["VerifyProgress"], None]
 
@@ -62,8 +60,8 @@ def verify(
     for files_done, (check, read) in enumerate(checked, start=1):
         files_failed += not check.ok
         bytes_read += read
-        if progress is not None:
-            _tell(progress, VerifyProgress(files_done, files_failed, bytes_read, check.name))
+        said = VerifyProgress(files_done, files_failed, bytes_read, check.name)
+        tell(progress, said, file=check.name)
         yield check
 
 
@@ -132,10 +130,3 @@ def _hash(repository: Repository, named: _Named, stop: StopSignal) -> _Checked:
         found, size_bytes = hash_stored(repository.raw, file.key, stop=stop)
     ok = found is not None and found == expected
     return named.check(CheckedBy.SHA256, expected, found, ok=ok), size_bytes
-
-
-def _tell(progress: OnVerified, said: VerifyProgress) -> None:
-    try:
-        progress(said)
-    except Exception:  # a verification does not end for what its listener does
-        log.exception("progress callback failed", file=said.current_file)
