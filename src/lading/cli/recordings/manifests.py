@@ -16,7 +16,7 @@ from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.recordings.opening import DRY_RUN, FILES_AT_ONCE, WRITES_RAW, open_data, stopping
 from lading.cli.recordings.taking_in import FOLDERS
-from lading.cli.recordings.telling import counted, tell_failures
+from lading.cli.recordings.telling import counted, emit_outcomes, parted, tell_failures
 from lading.cli.session import Session, with_session
 from lading.sources.recordings.errors import ManifestMissing
 from lading.sources.recordings.failures import Failure
@@ -138,16 +138,9 @@ def reconstruct_command(
                 max_concurrent_files=files_at_once,
             )
         )
-    done = [each for each in results if isinstance(each, Reconstructed)]
-    failures = [each for each in results if isinstance(each, Failure)]
+    done, failures = parted(results)
     if session.as_json:
-        output.emit(
-            {
-                "recordings": output.plain(done),
-                "failures": [failure.as_dict() for failure in failures],
-                "dry_run": dry_run,
-            }
-        )
+        emit_outcomes(done, failures, dry_run=dry_run)
     else:
         _tell(done)
         tell_failures(failures)

@@ -13,9 +13,8 @@ from lading.base.errors import RequestError, printable
 from lading.cli import output
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.recordings.opening import DRY_RUN, WRITES_BOTH, WRITES_CATALOG, open_data, stopping
-from lading.cli.recordings.telling import counted, tell_failures
+from lading.cli.recordings.telling import counted, emit_outcomes, parted, tell_failures
 from lading.cli.session import Session, with_session
-from lading.sources.recordings.failures import Failure
 from lading.sources.recordings.participants import (
     Backfilled,
     BackfillOutcome,
@@ -90,16 +89,9 @@ def backfill_command(
                 stop=stop,
             )
         )
-    done = [each for each in results if isinstance(each, Backfilled)]
-    failures = [each for each in results if isinstance(each, Failure)]
+    done, failures = parted(results)
     if session.as_json:
-        output.emit(
-            {
-                "recordings": output.plain(done),
-                "failures": [failure.as_dict() for failure in failures],
-                "dry_run": dry_run,
-            }
-        )
+        emit_outcomes(done, failures, dry_run=dry_run)
     else:
         _tell(done, dry_run=dry_run)
         tell_failures(failures)

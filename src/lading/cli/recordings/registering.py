@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import click
 
@@ -13,7 +13,7 @@ from lading.cli import output
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.recordings.opening import DRY_RUN, WRITES_BOTH, WRITES_CATALOG, open_data, stopping
 from lading.cli.recordings.taking_in import ON_CONFLICT, UNCOLLAPSED
-from lading.cli.recordings.telling import counted, tell_failures
+from lading.cli.recordings.telling import counted, emit_outcomes, tell_failures
 from lading.cli.session import Session, with_session
 from lading.data_interface import DataInterface, LocalProfile
 from lading.sources.recordings.errors import ManifestIncomplete, ManifestMissing
@@ -111,13 +111,7 @@ def register_command(
             except LadingError as error:
                 failures.append(Failure(rec_id, error))
     if session.as_json:
-        output.emit(
-            {
-                "recordings": [asdict(each) for each in done],
-                "failures": [failure.as_dict() for failure in failures],
-                "dry_run": dry_run,
-            }
-        )
+        emit_outcomes(done, failures, dry_run=dry_run)
     else:
         rows = ((each.recording_id, each.outcome, each.recording_hash) for each in done)
         output.table(("recording", "outcome", "hash"), rows)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from lading.base.units import format_count, format_duration
 from lading.catalog.values import ModalityRow, RecordingRow
@@ -12,6 +12,8 @@ from lading.cli import output
 from lading.cli.recordings.naming import identifier_of
 from lading.sources.recordings.failures import Failure
 from lading.sources.recordings.values import QueryResult
+
+Done = TypeVar("Done")
 
 HASH_SHOWN: Final = 12
 COLUMNS: Final = ("recording", "hash", "started", "length", "participants")
@@ -50,6 +52,29 @@ def modality_table(modalities: Mapping[str, ModalityRow]) -> None:
         for key, row in modalities.items()
     )
     output.table(("modality", "status", "items", "bytes", "location"), rows)
+
+
+def parted(results: Iterable[Done | Failure]) -> tuple[list[Done], list[Failure]]:
+    """What became of many recordings, and which of them failed; each in the order it came."""
+    done: list[Done] = []
+    failures: list[Failure] = []
+    for each in results:
+        if isinstance(each, Failure):
+            failures.append(each)
+        else:
+            done.append(each)
+    return done, failures
+
+
+def emit_outcomes(done: Sequence[object], failures: Sequence[Failure], *, dry_run: bool) -> None:
+    """Write what became of many recordings as one document."""
+    output.emit(
+        {
+            "recordings": output.plain(done),
+            "failures": [failure.as_dict() for failure in failures],
+            "dry_run": dry_run,
+        }
+    )
 
 
 def tell_failures(failures: Iterable[Failure]) -> None:
