@@ -74,6 +74,9 @@ face = table(
     Column("turn", Double, nullable=False),
     Column("embedding_kind", Code, nullable=False),
     Column("embedding", LongBytes, nullable=False),  # 32-bit floats, little-endian
+    # Nobody who is looked for, or no face at all, as people said; it waits for no name.
+    Column("passed_over_by", Name),
+    Column("passed_over_at", UtcDateTime),
     Index("ix_face_scan", "scan_id", "id"),
 )
 
@@ -125,6 +128,7 @@ face_lab_run = table(
     Column("folder", LongText, nullable=False),
     Column("file_name", LongText),  # of the one file, if it is not the whole folder
     Column("settings", LongText, nullable=False),
+    Column("persons", LongText),  # JSON, numbers of those it is about; NULL for everybody
     Column("result", LongText),  # JSON; NULL until it has run
     Column("created_by", Name, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
