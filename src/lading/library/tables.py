@@ -133,6 +133,37 @@ photo_companion = table(
     Index("ix_photo_companion_of", "of_file_id", "file_id"),
 )
 
+photo_date_change = table(
+    "photo_date_change",  # one time that people gave a photo; kept, so that it can be taken back
+    row_id(),
+    Column("asset_id", ForeignKey("asset.id"), nullable=False),
+    Column("operation", Code, nullable=False),  # by its key
+    Column("before_id", BigInteger),  # the change that counted before; null for what the file says
+    Column("how", Code, nullable=False),
+    Column("shift_s", BigInteger),
+    Column("taken_at", UtcDateTime),
+    Column("taken_offset_min", SmallInteger),
+    Column("actor", Name, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("operation", "asset_id", name="uq_photo_date_change_operation_asset_id"),
+    Index("ix_photo_date_change_asset", "asset_id", "id"),
+)
+
+photo_date = table(
+    "photo_date",  # of photos whose time people changed: what the file says, and what counts
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
+    Column("said_at", UtcDateTime),
+    Column("said_offset_min", SmallInteger),
+    Column("change_id", ForeignKey("photo_date_change.id"), nullable=False),
+)
+
+photo_stack = table(
+    "photo_stack",  # a photo that is folded under another, which is the top of the stack
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
+    Column("top_id", ForeignKey("asset.id"), nullable=False),
+    Index("ix_photo_stack_top", "top_id", "asset_id"),
+)
+
 derivation = table(
     "derivation",  # what was derived of an asset's content, how, or why that failed
     Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
