@@ -19,6 +19,13 @@ class NotSortable(RequestError):
     next_step = "Name a source of the kind `photos` from the settings."
 
 
+class BadSortFolder(RequestError):
+    """The folder that is to be sorted is none of its source."""
+
+    code = "bad_sort_folder"
+    next_step = "Name a folder below the root of the source, such as 2019/trip."
+
+
 class UnknownSort(RequestError):
     """There is no run of sorting of that name."""
 

@@ -16,10 +16,20 @@ from lading.db.clock import now
 from lading.library.photo_values import FileStamp
 from lading.sorting.errors import UnknownSort
 from lading.sorting.tables import sort_move, sort_run
-from lading.sorting.values import Move, MoveState, PlanCount, PlannedFile, RunState, SortRun, Wanted
+from lading.sorting.values import (
+    Move,
+    MoveState,
+    PlanCount,
+    PlannedFile,
+    RunState,
+    SortRun,
+    Wanted,
+    planned_moves,
+)
 
 _PAGE: Final = 500
 _SENTENCE_CHARS_MAX: Final = 2_000
+_USUAL: Final = {RunState.SORTED: MoveState.MOVED, RunState.UNDONE: MoveState.UNDONE}
 
 
 def add_run(conn: Connection, wanted: Wanted, *, actor: str) -> SortRun:
@@ -43,13 +53,13 @@ def require_run(conn: Connection, key: str) -> SortRun:
     row = conn.execute(select(sort_run).where(sort_run.c.key == key)).one_or_none()
     if row is None:
         raise UnknownSort("There is no such run", subject=key)
-    return _run(conn, row)
+    return runs_of(conn, [row])[0]
 
 
 def runs(conn: Connection, *, limit: int = 50) -> list[SortRun]:
     """The newest runs, the newest first."""
     rows = conn.execute(select(sort_run).order_by(sort_run.c.id.desc()).limit(limit)).all()
-    return [_run(conn, row) for row in rows]
+    return runs_of(conn, rows)
 
 
 def set_state(conn: Connection, run: SortRun, state: RunState, **values: Any) -> None:
@@ -140,7 +150,7 @@ def moves_in(
     if after is not None:
         query = query.where(position < after if downwards else position > after)
     rows = conn.execute(query.order_by(position.desc() if downwards else position).limit(limit))
-    return [_move(row) for row in rows]
+    return [move_of(row) for row in rows]
 
 
 def moves(db: Database, run: SortRun) -> Iterator[Move]:
@@ -155,28 +165,54 @@ def moves(db: Database, run: SortRun) -> Iterator[Move]:
         after = page[-1].position
 
 
-def _run(conn: Connection, row: Row[Any]) -> SortRun:
-    counted = conn.execute(
-        select(sort_move.c.state, func.count())
-        .where(sort_move.c.run_id == row.id)
-        .group_by(sort_move.c.state)
-    )
-    return SortRun(
-        id=row.id,
-        key=row.key,
-        wanted=Wanted(**json.loads(row.wanted)),
-        state=RunState(row.state),
-        actor=row.actor,
-        digest=row.digest,
-        identities=json.loads(row.identities or "{}"),
-        verdicts=json.loads(row.verdicts or "{}"),
-        moves={MoveState(state): number for state, number in counted},
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
+def runs_of(conn: Connection, rows: Sequence[Row[Any]]) -> list[SortRun]:
+    """Rows of `sort_run` as runs, with what became of their moves; few statements for all."""
+    counted = _count_moves(conn, rows)
+    return [
+        SortRun(
+            id=row.id,
+            key=row.key,
+            wanted=Wanted(**json.loads(row.wanted)),
+            state=RunState(row.state),
+            actor=row.actor,
+            digest=row.digest,
+            identities=json.loads(row.identities or "{}"),
+            verdicts=json.loads(row.verdicts or "{}"),
+            moves=counted[row.id],
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+        )
+        for row in rows
+    ]
 
 
-def _move(row: Row[Any]) -> Move:
+def _count_moves(conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, dict[MoveState, int]]:
+    """How many moves of each run are in which state.
+
+    Of a run that has ended nearly all are in one state: what remains of the plan's total is that
+    one, so that a list of large runs reads no million rows.
+    """
+    found: dict[int, dict[MoveState, int]] = {row.id: {} for row in rows}
+    for state in {RunState(row.state) for row in rows}:
+        usual = _USUAL.get(state)
+        counted = select(sort_move.c.run_id, sort_move.c.state, func.count()).where(
+            sort_move.c.run_id.in_([row.id for row in rows if row.state == state.value]),
+            sort_move.c.state.in_([one.value for one in MoveState if one is not usual]),
+        )
+        for run_id, value, number in conn.execute(
+            counted.group_by(sort_move.c.run_id, sort_move.c.state)
+        ):
+            found[run_id][MoveState(value)] = number
+    for row in rows:
+        usual = _USUAL.get(RunState(row.state))
+        if usual is not None:
+            rest = planned_moves(json.loads(row.verdicts or "{}")) - sum(found[row.id].values())
+            found[row.id] |= {usual: rest} if rest else {}
+    return found
+
+
+def move_of(row: Row[Any]) -> Move:
+    """A row of `sort_move` as a move."""
     placed = None
     if row.placed_inode is not None:
         placed = FileStamp(row.size_bytes, row.placed_mtime_ns, row.placed_inode)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -179,16 +179,17 @@ class Planner:
             there = series.path(number, group.tails[group.main])
             series, number, seat = self._seat(self._aside, shot, folder, group, files, again=True)
             why, verdict = f"the same content is at {there}", Verdict.SET_ASIDE
-        if number > 1 and series.width is None and seat is Seat.FREE:
+        numbered = number > 1 and series.width is None and seat is Seat.FREE
+        if numbered:
             why += f"; its name is taken, so it is number {number}"
         for file in files:
             path = series.path(number, group.tails[file.name])
             own = self._is_own(folder, file.name, path)
             if seat is Seat.FREE and not own:
                 self._promise(path, file.sha256 or "")
-                yield _planned(
-                    folder, file, group, verdict=verdict, path=path, why=why, stays=stays
-                )
+                planned = _planned(folder, file, group, verdict=verdict, path=path, why=why)
+                undated = shot.taken is None
+                yield replace(planned, stays=stays, undated=undated, numbered=numbered)
             elif seat is Seat.SAME and not own:
                 there = f"the same content is at {path}"
                 yield _planned(
@@ -391,7 +392,6 @@ def _planned(
     verdict: Verdict,
     path: str | None,
     why: str,
-    stays: bool = False,
 ) -> PlannedFile:
     companion = "" if file.name == group.main else f"belongs to {group.main}: "
     return PlannedFile(
@@ -402,7 +402,6 @@ def _planned(
         group=_join(folder, group.main),
         stamp=file.stamp,
         sha256=file.sha256,
-        stays=stays,
     )
 
 

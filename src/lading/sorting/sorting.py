@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from lading.base.progress import Progress
 from lading.base.steps import SortStep, reach
+from lading.base.stopping import StopSignal
 from lading.db import Database
 from lading.db.clock import now
 from lading.jobs.context import Handler, JobContext, JobResult
@@ -21,15 +22,21 @@ from lading.ledger.photo_events import PhotosSorted, PhotosSortUndone
 from lading.library.statements import chunked
 from lading.sorting import journal
 from lading.sorting.carrying_out import CarryingOut
-from lading.sorting.errors import NotSortable, SortNotUndoable, SortPlanChanged
+from lading.sorting.errors import BadSortFolder, NotSortable, SortNotUndoable, SortPlanChanged
 from lading.sorting.planning import PlaceNames, Planner
 from lading.sorting.tree import SortTree
 from lading.sorting.values import Move, PlanCount, PlannedFile, RunState, SortRun, Wanted
+from lading.storage.roots import FileMissing, PathEscapesRoot
 
 SORT_JOB_KIND: Final = "photos.sort"
 SORT_PRIORITY: Final = 4
 _ATTEMPTS_MAX: Final = 12
 _ROWS: Final = 500
+
+
+def job_key(run_key: str) -> str:
+    """The key that the jobs of a run have in the queue."""
+    return f"{SORT_JOB_KIND}:{run_key}"
 
 
 class Sorting:
@@ -50,20 +57,27 @@ class Sorting:
         self._roots = dict(roots)
         self._names = names or PlaceNames()
 
-    def preview(self, wanted: Wanted) -> Iterator[PlannedFile]:
+    def check(self, wanted: Wanted) -> None:
+        """Raise what is wrong with what is asked, without planning it.
+
+        `BadPattern`, `NotSortable`, `BadSortFolder`, `RootMissing`.
+        """
+        self._planner(wanted)
+
+    def preview(self, wanted: Wanted, *, stop: StopSignal | None = None) -> Iterator[PlannedFile]:
         """Where each file would go, and why; nothing is written.
 
-        Raises `BadPattern`, `NotSortable`, `FileMissing`, `RootMissing`.
+        Raises as `check`, and `Interrupted` while it is gone through.
         """
-        return self._planner(wanted).files()
+        return self._planner(wanted, stop).files()
 
     def start(self, wanted: Wanted, *, actor: str, accepted: str | None = None) -> SortRun:
         """Put a run in line, which plans and then moves.
 
         `accepted` is the digest of a preview: what differs from that is not carried out. Raises
-        `BadPattern`, `NotSortable`.
+        as `check`.
         """
-        self._planner(wanted)
+        self.check(wanted)
 
         def begin(conn: Connection) -> SortRun:
             run = journal.add_run(conn, wanted, actor=actor)
@@ -80,16 +94,17 @@ class Sorting:
         """
 
         def begin(conn: Connection) -> SortRun:
-            run = journal.require_run(conn, key)
-            if run.state not in {RunState.SORTED, RunState.UNDONE}:
-                raise SortNotUndoable(
-                    "Only a run that has ended can be taken back", subject=key, found=run.state
-                )
+            run = _require_undoable(conn, key)
             journal.set_state(conn, run, RunState.UNDOING)
             self._enqueue(conn, run, {"undo": True}, actor=actor)
             return journal.require_run(conn, key)
 
         return self._db.run(begin)
+
+    def preview_undo(self, key: str) -> SortRun:
+        """The run that would be taken back. Raises as `undo`."""
+        with self._db.read() as conn:
+            return _require_undoable(conn, key)
 
     def run(self, key: str) -> SortRun:
         """One run. Raises `UnknownSort`."""
@@ -116,7 +131,7 @@ class Sorting:
             SORT_JOB_KIND,
             params={"run": run.key, **{k: v for k, v in params.items() if v is not None}},
             priority=SORT_PRIORITY,
-            active_key=f"{SORT_JOB_KIND}:{run.key}",
+            active_key=job_key(run.key),
             attempts_max=_ATTEMPTS_MAX,
         )
         self._queue.enqueue(conn, [job], actor=actor)
@@ -173,9 +188,18 @@ class Sorting:
         source, target = self._tree(run.wanted.source), self._tree(run.wanted.target)
         return CarryingOut(self._db, context, run, source, target)
 
-    def _planner(self, wanted: Wanted) -> Planner:
+    def _planner(self, wanted: Wanted, stop: StopSignal | None = None) -> Planner:
         source, target = self._tree(wanted.source), self._tree(wanted.target)
-        return Planner(self._db, source, target, wanted, self._names)
+        planner = Planner(self._db, source, target, wanted, self._names, stop=stop)
+        try:
+            next(source.root.names(wanted.folder), None)
+        except (FileMissing, PathEscapesRoot) as error:
+            raise BadSortFolder(
+                f"The source has no such folder: {error.message}",
+                subject=wanted.folder,
+                expected=f"a folder of {wanted.source}",
+            ) from error
+        return planner
 
     def _tree(self, name: str) -> SortTree:
         root = self._roots.get(name)
@@ -217,6 +241,15 @@ def _counted(files: Iterator[PlannedFile], count: PlanCount, meter: _Beat) -> It
         meter.files += 1
         meter.report(file.source_path)
         yield file
+
+
+def _require_undoable(conn: Connection, key: str) -> SortRun:
+    run = journal.require_run(conn, key)
+    if run.state not in {RunState.SORTED, RunState.UNDONE}:
+        raise SortNotUndoable(
+            "Only a run that has ended can be taken back", subject=key, found=run.state
+        )
+    return run
 
 
 def _overtake(conn: Connection, run: SortRun) -> None:

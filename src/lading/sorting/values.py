@@ -73,6 +73,8 @@ class PlannedFile:
 
     `group` is the path of the file it stays together with, its own for a main one. With
     `stays`, the source cannot be written to: the file is copied and the original stays.
+    `undated` files go by the pattern of those without a date; `numbered` ones found their name
+    taken.
     """
 
     source_path: str
@@ -83,19 +85,34 @@ class PlannedFile:
     stamp: FileStamp
     sha256: str | None
     stays: bool = False
+    undated: bool = False
+    numbered: bool = False
 
     @property
     def goes(self) -> bool:
         """Whether the file is moved at all."""
         return self.verdict in {Verdict.MOVE, Verdict.SET_ASIDE}
 
+    @property
+    def is_companion(self) -> bool:
+        """Whether the file goes where another one goes."""
+        return self.group != self.source_path
+
 
 @dataclass(slots=True)
 class PlanCount:
-    """How many files have which verdict, and a digest that stands for every move."""
+    """How many files have which verdict, and a digest that stands for every move.
+
+    `undated`, `numbered`, `companions` and `copied` count, of the files that go, those of which
+    that is so; one may be counted in several.
+    """
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     bytes: int = 0
+    undated: int = 0
+    numbered: int = 0
+    companions: int = 0
+    copied: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, file: PlannedFile) -> None:
@@ -103,6 +120,10 @@ class PlanCount:
         self.verdicts[file.verdict] += 1
         if file.goes:
             self.bytes += file.stamp.size_bytes
+            self.undated += file.undated
+            self.numbered += file.numbered
+            self.companions += file.is_companion
+            self.copied += file.stays
             facts = (
                 *(file.source_path, file.target_path, file.verdict.value, file.sha256),
                 *(file.stamp.size_bytes, file.stamp.mtime_ns, file.stays),
@@ -115,9 +136,19 @@ class PlanCount:
         return self._digest.hexdigest()[:16]
 
     @property
+    def files(self) -> int:
+        """How many files were looked at."""
+        return self.verdicts.total()
+
+    @property
     def moves(self) -> int:
         """How many files are moved."""
         return self.verdicts[Verdict.MOVE] + self.verdicts[Verdict.SET_ASIDE]
+
+
+def planned_moves(verdicts: Mapping[str, int]) -> int:
+    """How many files a plan moves, by its counts of verdicts."""
+    return verdicts.get(Verdict.MOVE.value, 0) + verdicts.get(Verdict.SET_ASIDE.value, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
