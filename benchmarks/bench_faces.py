@@ -30,8 +30,9 @@ from lading.media.derive import FileAt
 from lading.media.faces.engine import Embedding
 from lading.media.faces.matching import FaceToMatch, KnownPersons, Reference, match
 from lading.media.faces.rules import changed_by
-from lading.media.faces.scanning import FaceScanner, Scanned, spawned
+from lading.media.faces.scanning import FaceScanner, Scanned
 from lading.media.faces.settings import DetectionSettings, MatchingSettings
+from lading.media.spawned import SpawnedProcesses
 
 PORTRAITS = Path(__file__).resolve().parent.parent / "tests/media/portraits"
 REFERENCES, PERSONS, NUMBERS = 500, 250, 128
@@ -101,9 +102,11 @@ def bench_scanning(pictures: int, rounds: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         it = Scanning(make_pictures(Path(folder), pictures))
         with (
-            FaceScanner(it.settings, spawned(1)) as one,
-            FaceScanner(it.settings, spawned(cores)) as many,
+            SpawnedProcesses(1, limit_s=120) as one_process,
+            SpawnedProcesses(cores, limit_s=120) as processes,
         ):
+            one = FaceScanner(it.settings, one_process)
+            many = FaceScanner(it.settings, processes)
             found = it.with_lading(one)
             assert {found, it.plainly(), it.with_lading(many)} == {found}
             assert found >= 2 * pictures

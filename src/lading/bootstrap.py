@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from lading.jobs.context import Handler
 from lading.jobs.duties import Duties
 from lading.jobs.queue import Queue
 from lading.jobs.worker import Duty
+from lading.media.limits import DEFAULT_LIMITS
 from lading.operations.operations import Operations
 from lading.operations.scans import ScanSchedule
 from lading.operations.watching.duty import WatchedScans, watched_trees
@@ -102,7 +103,7 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
         }
         queue = Queue(db, hook=follow_job)
         roots = _photo_roots(settings)
-        people = People(db, queue, store, roots, FaceProcesses(settings.faces.processes))
+        people = People(db, queue, store, roots, _face_processes(settings))
         closing.callback(people.close)
         parts = IngestParts(
             db=db,
@@ -117,6 +118,11 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
         operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)
         sorting = Sorting(db, queue, roots, _place_names(settings))
         yield Lading(settings, db, store, sources, queue, ingest, operations, sorting, people)
+
+
+def _face_processes(settings: Settings) -> FaceProcesses:
+    limits = replace(DEFAULT_LIMITS, engine_seconds_max=settings.faces.seconds_max)
+    return FaceProcesses(settings.faces.processes, limits=limits)
 
 
 def _photo_roots(settings: Settings) -> dict[str, Path]:

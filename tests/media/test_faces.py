@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,16 +24,18 @@ from lading.media.faces.errors import (
 from lading.media.faces.matching import FaceToMatch, KnownPersons, Reference, match
 from lading.media.faces.references import distance
 from lading.media.faces.rules import Match, Rule, Verdict
-from lading.media.faces.scanning import FaceScanner, Scanned, detect_in, detection_of, spawned
+from lading.media.faces.scanning import FaceScanner, Scanned, detect_in, detection_of
 from lading.media.faces.settings import DetectionSettings, MatchingSettings
 from lading.media.limits import Limits
+from lading.media.spawned import SpawnedProcesses
+from tests.media.hanging import HangClock, wait_for_end
 from tests.media.written import encoded, full_exif, scene, upright_as, write_video
 
 PORTRAITS = Path(__file__).parent / "portraits"
 SETTINGS = DetectionSettings()
 
 TOY = '''
-import os, signal
+import ctypes, os, signal
 from lading.media.faces.engine import Box, Detected, Detections, Embedding
 
 class Toy:
@@ -44,6 +46,10 @@ class Toy:
     def detect(self, pixels, settings):
         if (pixels.width, pixels.height) == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
+        if pixels.height == HANGING:
+            with open(__file__.replace("toy_faces.py", "hanging"), "w") as fifo:
+                fifo.write(str(os.getpid()))
+            ctypes.PyDLL(None).pause()  # without letting go of the interpreter
         if pixels.height == 31:
             raise RuntimeError("no idea")
         count = len(pixels.data) // 3
@@ -65,6 +71,10 @@ def found_in(image: Image.Image, settings: DetectionSettings = SETTINGS) -> tupl
     return DlibEngine().detect(Pixels(*rgb.size, rgb.tobytes()), settings).faces
 
 
+def spawned(count: int = 1) -> SpawnedProcesses:
+    return SpawnedProcesses(count, limit_s=120)
+
+
 def judged(face: Detected, known: KnownPersons) -> Match:
     asked = FaceToMatch(1, face.embedding, face.side_px, face.score)
     return next(match([asked], known, MatchingSettings()))
@@ -81,11 +91,12 @@ def known() -> KnownPersons:
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DetectionSettings]:
     """Installs an engine by a stranger, which ends its process over pictures of one size."""
 
-    def install(deadly: tuple[int, int] = (13, 13)) -> DetectionSettings:
+    def install(deadly: tuple[int, int] = (13, 13), hanging: int = 19) -> DetectionSettings:
         site = tmp_path / "site"
         info = site / "toy_faces-1.dist-info"
         info.mkdir(parents=True)
-        (site / "toy_faces.py").write_text(f"DEADLY = {deadly}\n{TOY}")
+        os.mkfifo(site / "hanging")
+        (site / "toy_faces.py").write_text(f"DEADLY, HANGING = {deadly}, {hanging}\n{TOY}")
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-faces\nVersion: 1\n")
         (info / "entry_points.txt").write_text(
             "[lading.faces]\ntoy = toy_faces:Toy\nmisnamed = toy_faces:Toy\nabsent = toy_faces:No\n"
@@ -283,8 +294,8 @@ def test_processes_find_what_is_found_here_and_damaged_files_cost_nobody_else(
         (tmp_path / f"{name}.jpg").write_bytes((PORTRAITS / f"{name}.jpg").read_bytes())
     (tmp_path / "cut.jpg").write_bytes(encoded(portrait("admiral"))[:4000])
     files = [FileAt(str(tmp_path), f"{n}.jpg") for n in ("astronaut", "cut", "gone", "admiral")]
-    with FaceScanner(SETTINGS, spawned(1)) as scanner:
-        outcomes = list(scanner.scan(files))
+    with spawned() as processes:
+        outcomes = list(FaceScanner(SETTINGS, processes).scan(files))
     assert [file for file, _ in outcomes] == files
     (_, astronaut), (_, cut), (_, gone), (_, admiral) = outcomes
     assert astronaut == detect_in(files[0], SETTINGS)
@@ -305,8 +316,8 @@ def test_a_crash_costs_the_file_that_caused_it_and_no_other(
         files.append(FileAt(str(tmp_path), f"{number}.png"))
     write_video(tmp_path / "v.mov", frames=3)
     files.append(FileAt(str(tmp_path), "v.mov"))
-    with FaceScanner(settings, spawned(1), ahead=3) as scanner:
-        outcomes = dict(scanner.scan(files))
+    with spawned(2) as processes:
+        outcomes = dict(FaceScanner(settings, processes, ahead=3).scan(files))
     assert list(outcomes) == files
     failed = {file.relative: one for file, one in outcomes.items() if not isinstance(one, Scanned)}
     assert list(failed) == ["1.png", "3.png", "4.png"]
@@ -318,15 +329,50 @@ def test_a_crash_costs_the_file_that_caused_it_and_no_other(
     assert (scanned.width, scanned.embedding_kind) == (22, "toy-colour")
 
 
+def test_a_file_over_which_the_engine_hangs_is_ended_and_the_others_go_on(
+    toy: Callable[..., DetectionSettings], tmp_path: Path
+) -> None:
+    settings = toy()
+    files = []
+    for number, height in enumerate((20, 19, 21, 19, 22)):
+        (tmp_path / f"{number}.png").write_bytes(encoded(scene(20, height), "PNG"))
+        files.append(FileAt(str(tmp_path), f"{number}.png"))
+    with (
+        HangClock(tmp_path / "site/hanging", hangs=2) as clock,
+        SpawnedProcesses(1, limit_s=500, clock=clock) as processes,
+    ):
+        outcomes = dict(FaceScanner(settings, processes).scan(files))
+    assert list(outcomes) == files
+    failed = {file.relative: one for file, one in outcomes.items() if not isinstance(one, Scanned)}
+    assert list(failed) == ["1.png", "3.png"]
+    assert all(isinstance(one, FaceEngineFailed) for one in failed.values())
+    assert "at most 500 s" in str(failed["1.png"])
+    assert len(clock.pids) == 2
+    for pid in clock.pids:
+        wait_for_end(pid)
+
+
+def test_an_engine_that_hangs_before_it_has_a_file_is_broken(
+    toy: Callable[..., DetectionSettings], tmp_path: Path
+) -> None:
+    settings = toy(hanging=64)
+    with (
+        HangClock(tmp_path / "site/hanging") as clock,
+        SpawnedProcesses(1, limit_s=500, clock=clock) as processes,
+        pytest.raises(BrokenFaceEngine, match="or hung"),
+    ):
+        list(FaceScanner(settings, processes).scan([FileAt(str(tmp_path), "any.png")]))
+
+
 def test_an_engine_that_cannot_start_is_not_blamed_on_files(
     toy: Callable[..., DetectionSettings], tmp_path: Path
 ) -> None:
     settings = toy(deadly=(64, 64))
     with (
-        FaceScanner(settings, spawned(1)) as scanner,
+        spawned() as processes,
         pytest.raises(BrokenFaceEngine, match="before it was given a file"),
     ):
-        list(scanner.scan([FileAt(str(tmp_path), "any.png")]))
+        list(FaceScanner(settings, processes).scan([FileAt(str(tmp_path), "any.png")]))
 
 
 def test_engines_of_strangers_are_found_and_held_to_what_is_agreed(
@@ -363,11 +409,8 @@ def test_no_more_files_are_under_way_than_were_asked_for(
             taken += 1
             yield FileAt(str(tmp_path), "a.png")
 
-    def start() -> Executor:
-        return ThreadPoolExecutor(1)
-
-    with FaceScanner(settings, start, ahead=2) as scanner:
-        outcomes = scanner.scan(files())
+    with spawned() as processes:
+        outcomes = FaceScanner(settings, processes, ahead=2).scan(files())
         for _ in range(3):
             assert isinstance(next(outcomes)[1], Scanned)
         assert taken <= 5

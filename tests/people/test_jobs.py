@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import Executor
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
+from lading.base.errors import SourceError
 from lading.base.stopping import StopReason, StopSignal
 from lading.db import Database
 from lading.library.people import (
@@ -27,12 +33,15 @@ from lading.library.people_queries import (
     with_unidentified_face,
 )
 from lading.library.people_tables import face_scan
+from lading.media.derive import FileAt
+from lading.media.faces.scanning import FaceScanner, Scanned, detect_in
 from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
 from lading.people.adopted import adopt_settings, settings_held
 from lading.people.jobs import FACES_JOB_KIND, MATCH_JOB_KIND, Lined
 from lading.people.processes import FaceProcesses
 from lading.testing.installation import ACTOR
-from tests.media.test_faces import PORTRAITS, portrait
+from tests.media.hanging import HangClock, hanging_pid, wait_for_end
+from tests.media.test_faces import PORTRAITS, portrait, toy  # noqa: F401 - a fixture
 from tests.media.written import encoded
 from tests.people.library import PeopleInstallation, digest_of
 from tests.photos.tree import PhotosBench
@@ -149,25 +158,31 @@ def test_faces_and_matches_of_a_folder_wait_for_its_import_and_fail_with_it(
     assert by_folder[MATCH_JOB_KIND, "failed"].failed_by is not None
 
 
+class StoppingScanner(FaceScanner):
+    """Asks the worker to stop as soon as a second file is done."""
+
+    stop: StopSignal
+
+    def scan(self, files: Iterable[FileAt]) -> Iterator[tuple[FileAt, Scanned | SourceError]]:
+        for number, found in enumerate(super().scan(files)):
+            if number == 1:
+                self.stop.request(StopReason.SHUTDOWN)
+            yield found
+
+
 class StoppingProcesses(FaceProcesses):
-    """Asks the worker to stop as soon as the second file is handed over."""
+    """Lends such scanners."""
 
     def __init__(self, stop: StopSignal) -> None:
         super().__init__()
         self._stop = stop
 
-    def lend(self) -> Executor:
-        lent = super().lend()
-        submit, handed = lent.submit, iter(range(100))
-
-        def counted(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            # The first is to try the engine.
-            if next(handed) == 2:
-                self._stop.request(StopReason.SHUTDOWN)
-            return submit(fn, *args, **kwargs)
-
-        lent.submit = counted  # type: ignore[method-assign]
-        return lent
+    @contextmanager
+    def scanner(self, *args: Any, **kwargs: Any) -> Iterator[FaceScanner]:
+        with super().scanner(*args, **kwargs) as scanner:
+            scanner.__class__ = StoppingScanner
+            scanner.stop = self._stop  # type: ignore[attr-defined]
+            yield scanner
 
 
 def test_a_search_that_was_stopped_goes_on_with_the_files_that_are_left(
@@ -215,3 +230,80 @@ def test_a_file_that_is_not_as_it_was_taken_in_is_left_for_later(
         assert {file.location for file in left} == {"album/admiral.jpg", "album/astronaut.jpg"}
     (job,) = installation.jobs(FACES_JOB_KIND)[-1:]
     assert (job.status, job.items_done, job.items_skipped) == ("done", 1, 1)
+
+
+def hanging_folder(
+    installation: PeopleInstallation, bench: PhotosBench, settings: DetectionSettings
+) -> None:
+    """Two folders, and in each a picture over which the toy engine hangs, between two others."""
+    with installation.db.write() as conn:
+        adopt_settings(conn, FaceSettings(settings), actor=ACTOR)
+    for folder in ("one", "two"):
+        for number, height in enumerate((50, 19, 60)):
+            image = Image.new("RGB", (96, height), (40 * number, 100, 50 if folder == "one" else 9))
+            bench.write(f"{folder}/{number}.png", encoded(image, "PNG"))
+    ids = installation.scan()
+    installation.ingest.queue(ids, actor=ACTOR)
+
+
+def test_a_file_over_which_the_engine_hangs_is_recorded_and_the_others_are_scanned(
+    installation: PeopleInstallation,
+    bench: PhotosBench,
+    tmp_path: Path,
+    toy: Callable[..., DetectionSettings],  # noqa: F811 - the fixture
+) -> None:
+    hanging_folder(installation, bench, toy())
+    with HangClock(tmp_path / "site/hanging", hangs=2) as clock:
+        installation.people.processes = FaceProcesses(clock=clock)
+        installation.drain()
+    installation.people.processes.close()
+    for folder in ("one", "two"):
+        assert [len(installation.faces(f"{folder}/{n}.png")) for n in range(3)] == [1, 0, 1]
+    with installation.db.read() as conn:
+        errors = conn.execute(
+            select(face_scan.c.error, face_scan.c.error_text).where(face_scan.c.error.is_not(None))
+        ).all()
+    assert [code for code, _ in errors] == ["face_engine_failed"] * 2
+    assert all("at most 120 s" in text for _, text in errors)
+    assert {job.status for job in installation.jobs(FACES_JOB_KIND)} == {"done"}
+    assert installation.people.scan(actor=ACTOR) == Lined(), "it is not tried again by itself"
+
+
+def test_a_stop_is_heeded_while_the_engine_hangs_and_ends_its_process(
+    installation: PeopleInstallation,
+    bench: PhotosBench,
+    tmp_path: Path,
+    toy: Callable[..., DetectionSettings],  # noqa: F811 - the fixture
+) -> None:
+    hanging_folder(installation, bench, toy())
+    stop = StopSignal()
+    worker = threading.Thread(target=installation.drain, args=(stop,))
+    worker.start()
+    pid = hanging_pid(tmp_path / "site/hanging")
+    stop.request(StopReason.SHUTDOWN)
+    worker.join()
+    wait_for_end(pid)
+    jobs = installation.jobs(FACES_JOB_KIND)
+    assert "queued" in {job.status for job in jobs}
+    assert "failed" not in {job.status for job in jobs}
+
+
+def test_processes_are_kept_for_the_next_job_unless_they_ended() -> None:
+    processes = FaceProcesses()
+    settings, where = DetectionSettings(), FileAt(str(PORTRAITS), "admiral.jpg")
+
+    def found() -> tuple[int, Scanned | SourceError]:
+        with processes.scanner(settings) as scanner:
+            ((_, outcome),) = scanner.scan([where])
+        (child,) = multiprocessing.active_children()
+        return child.pid or 0, outcome
+
+    first, outcome = found()
+    assert outcome == detect_in(where, settings)
+    assert found() == (first, outcome)
+    os.kill(first, signal.SIGKILL)
+    wait_for_end(first)
+    second, again = found()
+    assert (second != first, again) == (True, outcome)
+    processes.close()
+    assert multiprocessing.active_children() == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,10 +20,9 @@ from lading.library.people_queries import (
     reference_images,
 )
 from lading.library.people_tables import face_scan
-from lading.media.derive import FileAt
 from lading.media.faces.references import Flaw
 from lading.media.faces.rules import ChangeKind, Verdict
-from lading.media.faces.scanning import FaceScanner, Scanned, detect_in, detection_of
+from lading.media.faces.scanning import detection_of
 from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
 from lading.people.adopted import adopt_settings, settings_held
 from lading.people.errors import LabTooLarge, NotPhotos, ReferenceUnclear, UnknownLabRun
@@ -37,7 +35,6 @@ from lading.people.lab import (
     run_lab,
     start_run,
 )
-from lading.people.processes import FaceProcesses
 from lading.people.references import add_reference_file, advice_on, weakest_reference
 from lading.testing.installation import ACTOR
 from lading.testing.snapshots import store_snapshot
@@ -200,27 +197,6 @@ def test_a_crash_is_blamed_on_one_file_and_the_next_job_has_processes_again(
     for folder in ("one", "two"):
         job = by_folder[folder]
         assert (job.status, job.items_done, job.items_failed) == ("done", 2, 1)
-
-
-def test_processes_are_kept_for_the_next_job_unless_they_ended() -> None:
-    processes = FaceProcesses()
-    first = processes.lend()
-    number = first.submit(os.getpid).result()
-    first.shutdown()
-    second = processes.lend()
-    assert second.submit(os.getpid).result() == number
-    with FaceScanner(DetectionSettings(), processes.lend) as scanner:
-        where = FileAt(str(PORTRAITS), "admiral.jpg")
-        ((_, found),) = scanner.scan([where])
-    assert isinstance(found, Scanned)
-    assert found.faces == detect_in(where, DetectionSettings()).faces
-    killed = second.submit(os._exit, 1)
-    assert killed.exception() is not None
-    second.shutdown()
-    third = processes.lend()
-    assert third.submit(os.getpid).result() != number
-    third.shutdown()
-    processes.close()
 
 
 def test_the_commands_lead_from_a_folder_to_a_name(tmp_path: Path, bench: PhotosBench) -> None:

@@ -15,7 +15,8 @@ class Limits:
     `decoded_bytes_max`. A block of metadata (EXIF, XMP, IPTC) has at most
     `metadata_bytes_max`, nests at most `nesting_max` deep and lists at most `entries_max`
     entries. A video has at most `streams_max` streams, and its poster is looked for in at most
-    `packets_max` packets.
+    `packets_max` packets. To find the faces of a file, decoding included, takes at most
+    `engine_seconds_max` seconds.
     """
 
     pixels_max: int = 300_000_000
@@ -26,6 +27,7 @@ class Limits:
     entries_max: int = 1_000
     streams_max: int = 64
     packets_max: int = 2_000
+    engine_seconds_max: float = 120.0
 
 
 DEFAULT_LIMITS = Limits()

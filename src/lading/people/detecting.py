@@ -25,7 +25,7 @@ from lading.library.people_values import FaceBox, FaceFacts, FileToScan, ScanFac
 from lading.media.derive import Derivation, FileAt
 from lading.media.errors import MediaUnreadable
 from lading.media.faces.engine import Box, Detected
-from lading.media.faces.scanning import FaceScanner, Scanned, detection_of
+from lading.media.faces.scanning import Scanned, detection_of
 from lading.media.faces.settings import DetectionSettings
 from lading.people.adopted import settings_held
 from lading.people.processes import FaceProcesses
@@ -42,7 +42,7 @@ def find_faces(
     """Scan the files of the folder that the job names, which lies below `root`.
 
     Raises `RootMissing`, `BrokenFaceEngine`, `UnknownFaceEngine`, `MissingExtra`, `LeaseLost`, and
-    `Interrupted` between two files; what was found until then is kept.
+    `Interrupted` within a second or two; what was found until then is kept.
     """
     params = context.claim.params
     with db.read() as conn:
@@ -76,15 +76,14 @@ class _Folder:
         self._done = self._skipped = self._failed = 0
 
     def scan(self, processes: FaceProcesses) -> None:
-        ahead = 2 * processes.processes
-        with FaceScanner(self._settings, processes.lend, ahead=ahead) as scanner:
+        with processes.scanner(self._settings, self._beat) as scanner:
             for where, outcome in scanner.scan(self._as_recorded()):
                 self._take(self._files[where.relative], outcome)
 
     def _as_recorded(self) -> Iterator[FileAt]:
         for file in self._files.values():
             self._context.stop.check()
-            if self._is_as_recorded(file):
+            if is_as_recorded(self._root, file):
                 yield FileAt(str(self._root.path), file.location)
             else:
                 self._skipped += 1
@@ -93,7 +92,7 @@ class _Folder:
     def _take(self, file: FileToScan, outcome: Scanned | SourceError) -> None:
         unreadable = isinstance(outcome, SourceError) and not isinstance(outcome, MediaUnreadable)
         # What was written meanwhile is other content, and not this asset's.
-        if unreadable or not self._is_as_recorded(file):
+        if unreadable or not is_as_recorded(self._root, file):
             self._skipped += 1
             self._context.report(self._progress(file))
             return
@@ -104,22 +103,29 @@ class _Folder:
         facts = scan_facts(outcome, self._settings, self._how)
         self._context.run(partial(save_found, file.asset_id, facts), self._progress(file))
 
-    def _is_as_recorded(self, file: FileToScan) -> bool:
-        try:
-            found = self._root.stat(file.location)
-        except SourceError:
-            return False
-        seen = (found.size_bytes, found.mtime_ns, found.inode & _INODE_BITS)
-        return seen == (file.size_bytes, file.mtime_ns, file.inode)
+    def _beat(self) -> None:
+        """A file may take long, and a stop is not to wait for it."""
+        self._context.stop.check()
+        self._context.report(self._context.progress or self._progress())
 
-    def _progress(self, file: FileToScan) -> Progress:
+    def _progress(self, file: FileToScan | None = None) -> Progress:
         return Progress(
             items_done=self._done,
             items_skipped=self._skipped,
             items_failed=self._failed,
             items_total=len(self._files),
-            current=file.location,
+            current="" if file is None else file.location,
         )
+
+
+def is_as_recorded(root: SafeRoot, file: FileToScan) -> bool:
+    """Whether a file is there, with the stamp it had when it was taken in."""
+    try:
+        found = root.stat(file.location)
+    except SourceError:
+        return False
+    seen = (found.size_bytes, found.mtime_ns, found.inode & _INODE_BITS)
+    return seen == (file.size_bytes, file.mtime_ns, file.inode)
 
 
 def save_found(asset_id: int, found: ScanFacts, conn: Connection) -> list[int]:

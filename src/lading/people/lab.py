@@ -29,7 +29,7 @@ from lading.media.derive import FileAt
 from lading.media.faces.engine import Box, Embedding
 from lading.media.faces.matching import FaceToMatch
 from lading.media.faces.rules import Candidate, Change, Id, Match, Measured, changed_by, judge
-from lading.media.faces.scanning import FaceScanner, Scanned
+from lading.media.faces.scanning import Scanned
 from lading.media.faces.settings import FaceSettings, MatchingSettings
 from lading.people.adopted import Adopted, adopt_settings, settings_held
 from lading.people.detecting import face_facts
@@ -157,7 +157,14 @@ def run_lab(
     root = str(people.root(run.source))
     looked: list[dict[str, Any]] = []
     faces: list[tuple[FileToScan, FaceFacts]] = []
-    with FaceScanner(run.settings.detection, people.processes.lend) as scanner:
+    at = Progress(items_total=len(files))
+
+    def beat() -> None:
+        stop.check()
+        if report is not None:
+            report(at)
+
+    with people.processes.scanner(run.settings.detection, beat) as scanner:
         for where, outcome in scanner.scan(_wanted(root, files, stop)):
             looked.append(_looked_at(where.relative, outcome))
             if isinstance(outcome, Scanned):

@@ -6,59 +6,59 @@ What is lent is nobody else's until it comes back, so that a crash concerns one 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
-from typing import ParamSpec, TypeVar
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from lading.media.faces.scanning import spawned
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from lading.media.faces.scanning import FaceScanner
+from lading.media.faces.settings import DetectionSettings
+from lading.media.limits import DEFAULT_LIMITS, Limits
+from lading.media.spawned import SpawnedProcesses
 
 
 class FaceProcesses:
-    """Executors of `processes` spawned processes each: one for each job that runs at a time."""
+    """Up to `processes` spawned processes for each job that looks for faces at a time."""
 
-    def __init__(self, processes: int = 1) -> None:
+    def __init__(
+        self,
+        processes: int = 1,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.processes = processes
-        self._start = spawned(processes)
+        self._limits = limits
+        self._clock = clock
         self._lock = threading.Lock()
-        self._idle: list[Executor] = []
+        self._idle: list[SpawnedProcesses] = []
 
-    def lend(self) -> Executor:
-        """An executor that comes back, for the next job, when it is shut down."""
+    @contextmanager
+    def scanner(
+        self, settings: DetectionSettings, beat: Callable[[], object] = lambda: None
+    ) -> Iterator[FaceScanner]:
+        """Looks for faces by these settings until the block ends; `beat` is called meanwhile.
+
+        What is under way then is ended, and with it the processes that are at it.
+        """
         with self._lock:
-            executor = self._idle.pop() if self._idle else None
-        return _Lent(executor or self._start(), self._take_back)
+            lent = self._idle.pop() if self._idle else self._new()
+        try:
+            yield FaceScanner(
+                settings, lent, ahead=2 * self.processes, limits=self._limits, beat=beat
+            )
+        finally:
+            lent.rest()
+            with self._lock:
+                self._idle.append(lent)
 
     def close(self) -> None:
         """End the processes that nobody has."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for executor in idle:
-            executor.shutdown(cancel_futures=True)
+        for processes in idle:
+            processes.close()
 
-    def _take_back(self, executor: Executor) -> None:
-        try:
-            executor.submit(_nothing).result()
-        except BrokenExecutor:
-            executor.shutdown()
-            return
-        with self._lock:
-            self._idle.append(executor)
-
-
-class _Lent(Executor):
-    def __init__(self, executor: Executor, give_back: Callable[[Executor], None]) -> None:
-        self._executor = executor
-        self._give_back = give_back
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._executor.submit(fn, *args, **kwargs)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as the port has it
-        self._give_back(self._executor)
-
-
-def _nothing() -> None:
-    """Shows that a process is there."""
+    def _new(self) -> SpawnedProcesses:
+        return SpawnedProcesses(
+            self.processes, limit_s=self._limits.engine_seconds_max, clock=self._clock
+        )

@@ -25,7 +25,7 @@ from lading.media.derive import FileAt
 from lading.media.errors import MediaUnreadable
 from lading.media.faces.engine import Box, Detected
 from lading.media.faces.references import Advice, ReferenceFace, review, typical_distances
-from lading.media.faces.scanning import FaceScanner, Scanned, detection_of
+from lading.media.faces.scanning import Scanned, detection_of
 from lading.people.adopted import settings_held
 from lading.people.detecting import scan_facts
 from lading.people.errors import ReferenceUnclear
@@ -58,7 +58,7 @@ def add_reference_file(
         settings = settings_held(conn).settings.detection
     with SafeRoot(folder) as root:
         data = _bytes_of(root, file_name)
-        with FaceScanner(settings, people.processes.lend) as scanner:
+        with people.processes.scanner(settings) as scanner:
             ((_, outcome),) = scanner.scan([FileAt(str(root.path), file_name)])
     if isinstance(outcome, SourceError):
         raise outcome
@@ -87,7 +87,12 @@ def renew_reference_files(people: People, context: JobContext) -> JobResult:
         settings = settings_held(conn).settings.detection
         how = detection_of(settings)
         files = given_to_scan(conn, how.key)
-    with TemporaryDirectory() as folder, FaceScanner(settings, people.processes.lend) as scanner:
+
+    def beat() -> None:
+        context.stop.check()
+        context.report(context.progress or Progress(items_total=len(files)))
+
+    with TemporaryDirectory() as folder, people.processes.scanner(settings, beat) as scanner:
         for done, file in enumerate(files, 1):
             context.stop.check()
             path = Path(folder) / file.sha256

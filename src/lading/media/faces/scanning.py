@@ -1,19 +1,15 @@
-"""Looks for faces in files, each in a process of its own, so that a crash costs one file.
+"""Looks for faces in files, in processes of their own, so that a crash or a hang costs one file.
 
-`detect_in` is what runs there. `FaceScanner` feeds processes, starts them again when one dies, and
-finds out over which file it died.
+`detect_in` is what runs there. `FaceScanner` feeds the processes and says what came of each file.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from json import dumps
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 from lading.base.errors import LadingError, SourceError, printable
 from lading.media.content import Content
@@ -34,6 +30,13 @@ from lading.media.limits import DEFAULT_LIMITS, Limits
 from lading.media.packages import tool_version
 from lading.media.pictures import open_picture
 from lading.media.pixels import opaque
+from lading.media.spawned import (
+    NotPrepared,
+    ProcessEnded,
+    SpawnedProcesses,
+    Task,
+    TimeLimitReached,
+)
 from lading.media.videos import open_video
 from lading.storage.roots import SafeRoot
 
@@ -115,142 +118,118 @@ def pixels_of(where: FileAt, side_max: int, limits: Limits = DEFAULT_LIMITS) -> 
 
     Raises `MediaUnreadable`, and what `SafeRoot.open` does.
     """
-    name = where.relative
-    with SafeRoot(where.root) as root, root.open(name) as file:
-        content = Content(file, name=name, limits=limits)
-        kind = kind_of(content)
-        if content.size_bytes == 0:
-            raise MediaEmpty("It has no bytes", subject=name)
-        if kind.family is Family.OTHER:
-            raise MediaUnsupported(
-                "It is no picture or video of a known kind", subject=name, found=kind.media_type
-            )
-        if kind.family is Family.VIDEO:
-            with open_video(content, kind) as video:
-                small = video.poster(side_max)
-        else:
-            small = open_picture(content, kind).small(side_max)
-    rows = opaque(small)
-    return Pixels(rows.width, rows.height, bytes(rows.write_to_memory()))
+    with SafeRoot(where.root) as root, root.open(where.relative) as file:
+        small = small_of(Content(file, name=where.relative, limits=limits), side_max)
+    return Pixels(small.width, small.height, bytes(small.write_to_memory()))
 
 
-def spawned(processes: int) -> Callable[[], Executor]:
-    """Starts executors of so many spawned processes, for `FaceScanner`."""
+def small_of(content: Content, side_max: int) -> Any:
+    """The same of a file that is open, as a picture of libvips without transparency.
 
-    def start() -> Executor:
-        return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
-
-    return start
+    Raises `MediaUnreadable`, and `MissingExtra`.
+    """
+    name = content.name
+    kind = kind_of(content)
+    if content.size_bytes == 0:
+        raise MediaEmpty("It has no bytes", subject=name)
+    if kind.family is Family.OTHER:
+        raise MediaUnsupported(
+            "It is no picture or video of a known kind", subject=name, found=kind.media_type
+        )
+    if kind.family is Family.VIDEO:
+        with open_video(content, kind) as video:
+            return opaque(video.poster(side_max))
+    return opaque(open_picture(content, kind).small(side_max))
 
 
 class FaceScanner:
-    """Scans files in the processes of executors that `start` gives; a context manager.
+    """Scans files in spawned processes, which are the caller's and last longer than this.
 
-    No more than `ahead` files are under way beyond the one that is waited for.
+    No more than `ahead` files are under way beyond the one that is waited for. `beat` is called
+    every second of waiting, and may raise, which ends what is under way. A file that takes longer
+    than the processes' limit is ended.
     """
 
     def __init__(
         self,
         settings: DetectionSettings,
-        start: Callable[[], Executor],
+        processes: SpawnedProcesses,
         *,
         ahead: int = 4,
         limits: Limits = DEFAULT_LIMITS,
+        beat: Callable[[], object] = lambda: None,
     ) -> None:
         self._settings = settings
         self._limits = limits
-        self._start = start
+        self._processes = processes
         self._ahead = ahead
-        self._executor: Executor | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
+        self._beat = beat
 
     def scan(self, files: Iterable[FileAt]) -> Iterator[tuple[FileAt, Scanned | SourceError]]:
         """Each file, in order, with its faces or with what is wrong with it.
 
         Raises what is no file's fault: `BrokenFaceEngine` when the engine ends processes without
-        any file, `UnknownFaceEngine`, `MissingExtra`.
+        any file, or hangs so, `UnknownFaceEngine`, `MissingExtra`; and what `beat` raises.
         """
-        waiting: deque[tuple[FileAt, Future[Scanned]]] = deque()
+        # So an engine that cannot start is never blamed on a file.
+        self._processes.prepare(try_engine, self._settings)
+        waiting: deque[tuple[FileAt, Task[Scanned]]] = deque()
         try:
             for file in files:
-                waiting.append((file, self._submit(file)))
+                waiting.append((file, self._ask(file)))
                 if len(waiting) > self._ahead:
-                    yield from self._next(waiting)
+                    yield waiting[0][0], self._outcome(waiting)
             while waiting:
-                yield from self._next(waiting)
+                yield waiting[0][0], self._outcome(waiting)
         finally:
-            for _, future in waiting:
-                future.cancel()
+            for _, task in waiting:
+                self._processes.drop(task)
 
-    def _next(
-        self, waiting: deque[tuple[FileAt, Future[Scanned]]]
-    ) -> Iterator[tuple[FileAt, Scanned | SourceError]]:
-        file, future = waiting.popleft()
-        try:
-            outcome = _outcome(future)
-        except BrokenExecutor:
-            # Each file under way is a suspect; alone in a process, one convicts itself.
-            self._stop()
-            suspects = [(file, future), *waiting]
-            waiting.clear()
-            for suspect, under_way in suspects:
-                yield suspect, self._retried(suspect, under_way)
-        else:
-            yield file, outcome
+    def _ask(self, file: FileAt) -> Task[Scanned]:
+        return self._processes.ask(detect_in, file, self._settings, self._limits)
 
-    def _retried(self, file: FileAt, under_way: Future[Scanned]) -> Scanned | SourceError:
+    def _outcome(self, waiting: deque[tuple[FileAt, Task[Scanned]]]) -> Scanned | SourceError:
+        """What came of the first that waits, which waits no longer then."""
+        file, task = waiting[0]
         try:
-            return _outcome(under_way)
-        except BrokenExecutor:
-            return self._alone(file)
-
-    def _alone(self, file: FileAt) -> Scanned | SourceError:
-        try:
-            return _outcome(self._submit(file))
-        except BrokenExecutor as error:
-            self._stop()
+            try:
+                return self._answer(task)
+            except ProcessEnded:
+                # What ran beside it may have left it no memory; the second time it is alone.
+                for _, other in waiting:
+                    self._processes.settle(other, self._beat)
+                again = self._ask(file)
+                waiting[0] = (file, again)
+                return self._answer(again)
+        except ProcessEnded as ended:
             return FaceEngineFailed(
                 "It ended the process that looked for faces in it",
                 subject=file.relative,
-                found=type(error).__name__,
+                found=str(ended),
             )
+        except TimeLimitReached:
+            return FaceEngineFailed(
+                "The search for faces in it took too long and was ended",
+                subject=file.relative,
+                expected=f"at most {self._processes.limit_s:g} s (seconds_max)",
+            )
+        finally:
+            if waiting[0][1].over:
+                waiting.popleft()
 
-    def _submit(self, file: FileAt) -> Future[Scanned]:
-        executor = self._executor or self._started()
+    def _answer(self, task: Task[Scanned]) -> Scanned | SourceError:
         try:
-            return executor.submit(detect_in, file, self._settings, self._limits)
-        except BrokenExecutor as error:
-            broken: Future[Scanned] = Future()
-            broken.set_exception(error)
-            return broken
-
-    def _started(self) -> Executor:
-        """A new executor, which has shown that its processes can load the engine."""
-        executor = self._start()
-        self._executor = executor
-        try:
-            executor.submit(try_engine, self._settings).result()
-        except BrokenExecutor as error:
-            self._stop()
+            return self._processes.result(task, self._beat)
+        except SourceError as error:
+            return error
+        except NotPrepared as failed:
+            if isinstance(failed.__cause__, LadingError):
+                raise failed.__cause__ from None
             raise BrokenFaceEngine(
-                "It ended its process before it was given a file", subject=self._settings.engine
-            ) from error
-        return executor
-
-    def _stop(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(cancel_futures=True)
+                "It ended its process, or hung, before it was given a file",
+                subject=self._settings.engine,
+                found=str(failed),
+            ) from failed
 
 
 def try_engine(settings: DetectionSettings) -> None:
@@ -268,10 +247,3 @@ def try_engine(settings: DetectionSettings) -> None:
             f"It cannot look at any picture: {type(error).__name__}: {error}", subject=engine.name
         ) from error
     require_sound(found, engine)
-
-
-def _outcome(future: Future[Scanned]) -> Scanned | SourceError:
-    try:
-        return future.result()
-    except SourceError as error:
-        return error

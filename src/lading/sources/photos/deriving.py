@@ -15,6 +15,7 @@ from lading.base.errors import SourceError
 from lading.base.stopping import StopSignal
 from lading.library.photo_values import FileStamp
 from lading.media.derive import Derived, FileAt, Wanted, derive, derive_open
+from lading.media.spawned import end_with_parent
 from lading.storage.roots import FileFacts, SafeFile, SafeRoot
 from lading.storage.transfer import FileChanged, TransferMeter
 
@@ -144,7 +145,9 @@ class _Metered(io.RawIOBase):
 
 def _pool(processes: int) -> ProcessPoolExecutor:
     # Spawned: the process that asks has threads, which a forked one would not.
-    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=end_with_parent
+    )
 
 
 def _awaited(future: Future[Derived], meter: TransferMeter, stop: StopSignal) -> Derived:
