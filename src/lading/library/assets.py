@@ -20,6 +20,7 @@ from lading.ledger.states import Outcome
 from lading.library.covers import resolve_covers, set_cover
 from lading.library.known import ASSET_OWNER, find_assets, known_members, load_assets
 from lading.library.known import load_files as find_files
+from lading.library.photo_dates import keep_said
 from lading.library.rules import (
     COVER_ROLE,
     DOCUMENT_BYTES_MAX,
@@ -251,7 +252,8 @@ def _update_facts(
     conn: Connection, known: KnownAsset, facts: AssetFacts, found: AssetDifferences, at: datetime
 ) -> None:
     columns = asset_columns(facts)
-    values: dict[str, Any] = {name: columns[name] for name in found.facts}
+    differing = {name: columns[name] for name in found.facts}
+    values = keep_said(conn, known.row.id, differing)
     if found.restored:
         values["deleted_at"] = None
     conn.execute(update(asset).where(asset.c.id == known.row.id).values(**values, updated_at=at))

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select
 
 from lading.base.identifiers import parse_content_hash
 from lading.library.known import ASSET_OWNER
+from lading.library.photo_timeline import in_timeline
 from lading.library.routes import all_ways, container_grants
 from lading.library.tables import (
     CONTAINERS,
@@ -52,6 +53,7 @@ class AssetFilter:
 
     `deleted`: only those in the trash, only the others, or all. `site` is the key of a site that
     sees them. `q` is words of a title, the beginning of a content hash, or the name of a file.
+    `taken` is a part of the timeline of photos, and matches what it shows.
     """
 
     types: Sequence[str] = ()
@@ -65,6 +67,7 @@ class AssetFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     deleted: bool | None = False
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,8 @@ def asset_conditions(filters: AssetFilter) -> list[ColumnElement[bool]]:
         found.append(_cover_condition(filters.cover))
     if filters.q and filters.q.strip():
         found.append(_search_condition(parse_search(filters.q)))
+    if filters.taken is not None:
+        found.append(in_timeline(filters.taken))
     if filters.site is not None:
         found += [asset.c.deleted_at.is_(None), _seen_by(filters.site)]
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, select
@@ -19,6 +20,7 @@ from lading.library.tables import (
     asset_file,
     asset_source,
     derivation,
+    photo_date,
     photo_file,
 )
 from lading.library.values import (
@@ -56,7 +58,11 @@ _ASSETS = (
     .where(asset.c.content_hash.in_(bindparam("hashes", expanding=True)))
     .order_by(asset.c.id)
 )
-_ASSETS_LOCKED = _locked(_ASSETS)
+# An import is compared with what sources said, not with what people made of it.
+_SAID = _ASSETS.add_columns(
+    photo_date.c.asset_id.label("dated_id"), photo_date.c.said_at, photo_date.c.said_offset_min
+).outerjoin(photo_date, photo_date.c.asset_id == asset.c.id)
+_SAID_LOCKED = _SAID.with_for_update(key_share=True, of=asset)
 
 
 def load_assets(
@@ -69,7 +75,7 @@ def load_assets(
     """
     found: dict[str, KnownAsset] = {}
     for chunk in chunked(sorted(set(hashes))):
-        rows = _asset_rows(conn, chunk, lock=lock)
+        rows = _said_rows(conn, chunk, lock=lock)
         ids = [row.id for row in rows]
         files = _proposed_files(conn, ids)
         sources = _sources(conn, ids)
@@ -244,9 +250,21 @@ def container_row(kind: str, row: Row[Any]) -> ContainerRow:
     )
 
 
-def _asset_rows(conn: Connection, hashes: Sequence[str], *, lock: bool = False) -> list[AssetRow]:
-    query = _ASSETS_LOCKED if lock else _ASSETS
-    return [asset_row(row) for row in conn.execute(query, {"hashes": hashes})]
+def _asset_rows(conn: Connection, hashes: Sequence[str]) -> list[AssetRow]:
+    return [asset_row(row) for row in conn.execute(_ASSETS, {"hashes": hashes})]
+
+
+def _said_rows(conn: Connection, hashes: Sequence[str], *, lock: bool) -> list[AssetRow]:
+    return [
+        asset_row(row) if row.dated_id is None else _as_said(row)
+        for row in conn.execute(_SAID_LOCKED if lock else _SAID, {"hashes": hashes})
+    ]
+
+
+def _as_said(row: Row[Any]) -> AssetRow:
+    known = asset_row(row)
+    said = replace(known.facts, captured_at=row.said_at, captured_offset_min=row.said_offset_min)
+    return replace(known, facts=said)
 
 
 def _container_rows(

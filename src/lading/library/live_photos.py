@@ -7,18 +7,20 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from lading.library.photo_companions import is_companion
+from lading.library.photo_stacks import is_folded
 from lading.library.tables import asset, asset_file, photo, photo_file
 
 
 def live_photos(*columns: Any) -> Select[Any]:
     """These columns of `asset` and `photo`, of every photo that is not in the trash.
 
-    A RAW or film that belongs to a picture is shown with that, and is none of them.
+    What is shown with another is none of them: a RAW or film that belongs to a picture, and what
+    is folded into a stack.
     """
     return (
         select(*columns)
         .join_from(asset, photo, photo.c.asset_id == asset.c.id)
-        .where(asset.c.deleted_at.is_(None), ~is_companion())
+        .where(asset.c.deleted_at.is_(None), ~is_companion(), ~is_folded())
     )
 
 

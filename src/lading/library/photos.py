@@ -21,6 +21,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    true,
     update,
 )
 
@@ -29,6 +30,8 @@ from lading.ledger.states import Outcome
 from lading.library.assets import asset_columns
 from lading.library.covers import resolve_covers
 from lading.library.known import file_row
+from lading.library.photo_dates import carry_date, keep_said
+from lading.library.photo_stacks import carry_stack
 from lading.library.photo_values import (
     DerivationFacts,
     FilePlace,
@@ -53,6 +56,18 @@ _LIVE_AT: Final = (
         photo_file.c.path_sha256 == bindparam("path"),
         asset_file.c.deleted_at.is_(None),
     )
+)
+_LOOKS: Final = (
+    select(
+        asset.c.id,
+        asset.c.asset_type,
+        asset.c.width,
+        asset.c.height,
+        asset.c.duration_s,
+        photo.c.perceptual_hash,
+    )
+    .join_from(asset, photo, photo.c.asset_id == asset.c.id)
+    .where(asset.c.id.in_(bindparam("ids", expanding=True)))
 )
 _STAMP: Final = select(photo_file).where(photo_file.c.file_id == bindparam("file_id"))
 
@@ -95,7 +110,7 @@ def save_photo(
     changed = _save_facts(conn, row, found.asset, found.facts, at)
     changed |= _save_derivations(conn, row.id, found.derivations, at)
     file_id, placed = _place(conn, row.id, original, place, stamp, at=at)
-    _retire_others(conn, place, file_id, at)
+    _carry_decisions(conn, _retire_others(conn, place, file_id, at), row.id)
     # What a person put into the trash while its file lay here stays there.
     if row.deleted_at is not None and not was_held:
         _set_deleted(conn, row.id, None, at)
@@ -138,8 +153,13 @@ def save_sidecar(
     return Outcome.UPDATED if placed else Outcome.UNCHANGED
 
 
-def retire_file(conn: Connection, place: FilePlace) -> Outcome:
-    """Take note that nothing is at this place any more; the asset follows its last original."""
+def retire_file(conn: Connection, place: FilePlace, *, spare_last: bool = False) -> Outcome:
+    """Take note that nothing is at this place any more; the asset follows its last original.
+
+    With `spare_last`, an original whose content lies nowhere else is left as it is.
+    """
+    if spare_last and any(_is_last(conn, row) for row in _live_at(conn, place)):
+        return Outcome.UNCHANGED
     gone = _retire_others(conn, place, None, moment(conn))
     return Outcome.REMOVED if gone else Outcome.UNCHANGED
 
@@ -180,6 +200,7 @@ def _save_facts(
         for name, value in asset_columns(facts).items()
         if name not in {"content_hash", "title", "detail"}
     }
+    columns = keep_said(conn, row.id, columns)
     return _update_differing(conn, asset, row, columns, asset.c.id == row.id, at=at) or changed
 
 
@@ -311,8 +332,8 @@ def _place(
 
 def _retire_others(
     conn: Connection, place: FilePlace, file_id: int | None, at: datetime
-) -> list[int]:
-    """Retire the files recorded at this place but `file_id`, which took it; their ids."""
+) -> list[Row[Any, Any, Any]]:
+    """Retire the files recorded at this place but `file_id`, which took it; their rows."""
     others = [row for row in _live_at(conn, place) if row.id != file_id]
     for row in others:
         conn.execute(
@@ -324,17 +345,40 @@ def _retire_others(
             )
         if row.role == ORIGINAL_ROLE:
             _retire_asset(conn, row.asset_id, at)
-    return [row.id for row in others]
+    return others
+
+
+def _carry_decisions(
+    conn: Connection, retired: Iterable[Row[Any, Any, Any]], asset_id: int
+) -> None:
+    """Have what people decided about a picture hold for the same picture with other metadata."""
+    for row in retired:
+        if row.role != ORIGINAL_ROLE or row.asset_id == asset_id:
+            continue
+        looks = {
+            each.id: tuple(each[1:])
+            for each in conn.execute(_LOOKS, {"ids": [row.asset_id, asset_id]})
+        }
+        if len(looks) == 2 and looks[row.asset_id] == looks[asset_id]:
+            carry_date(conn, row.asset_id, asset_id)
+            carry_stack(conn, row.asset_id, asset_id)
 
 
 def _retire_asset(conn: Connection, asset_id: int, at: datetime) -> None:
     """Put the asset in the trash, unless its content lies somewhere else as well."""
     # Held until the end, so that two files that vanish at once do not each see the other.
-    deleted_at = conn.scalar(
-        select(asset.c.deleted_at).where(asset.c.id == asset_id).with_for_update(key_share=True)
-    )
+    deleted_at = _lock_asset(conn, asset_id)
     if deleted_at is None and not _has_originals(conn, asset_id):
         _set_deleted(conn, asset_id, at, at)
+
+
+def _is_last(conn: Connection, file: Row[Any, Any, Any]) -> bool:
+    """Whether a file is the one place of its asset; the asset stays locked."""
+    if file.role != ORIGINAL_ROLE:
+        return False
+    _lock_asset(conn, file.asset_id)
+    others = (asset_file.c.asset_id == file.asset_id) & (asset_file.c.id != file.id)
+    return not _has_originals(conn, file.asset_id, others)
 
 
 def _is_brought_otherwise(conn: Connection, asset_id: int) -> bool:
@@ -353,10 +397,21 @@ def _is_brought_otherwise(conn: Connection, asset_id: int) -> bool:
     return conn.scalar(query) is not None
 
 
-def _has_originals(conn: Connection, asset_id: int) -> bool:
+def _lock_asset(conn: Connection, asset_id: int) -> datetime | None:
+    """Hold the asset until the end of the transaction; when it was put in the trash."""
+    held: datetime | None = conn.scalar(
+        select(asset.c.deleted_at).where(asset.c.id == asset_id).with_for_update(key_share=True)
+    )
+    return held
+
+
+def _has_originals(
+    conn: Connection, asset_id: int, which: ColumnElement[bool] | None = None
+) -> bool:
     query = (
         select(asset_file.c.id)
         .where(
+            true() if which is None else which,
             asset_file.c.asset_id == asset_id,
             asset_file.c.role == ORIGINAL_ROLE,
             asset_file.c.deleted_at.is_(None),

@@ -29,7 +29,7 @@ from lading.console.api.conventions import (
     reads,
 )
 from lading.console.parts import Console
-from lading.console.readers.photos import Timeline, parse_on, read_photos, read_timeline
+from lading.console.readers.photos import Timeline, read_photos, read_timeline
 from lading.console.readers.photos_alike import (
     Alike,
     DecidedLine,
@@ -43,6 +43,7 @@ from lading.console.readers.photos_folders import FolderLine, read_folder, read_
 from lading.console.readers.photos_places import ZOOM_MAX, Area, read_places
 from lading.ledger.queries import ItemView
 from lading.ledger.states import BatchState
+from lading.library.photo_timeline import parse_on
 
 TAG: Final = "photos"
 KINDS: Final = ("alike", "same", "decided")

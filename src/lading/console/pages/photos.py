@@ -18,9 +18,7 @@ from lading.console.parts import Console
 from lading.console.readers.library import BADGE_WORDS
 from lading.console.readers.photos import (
     BUCKETS,
-    NoSuchDate,
     label_of,
-    parse_on,
     photos_sources,
     read_days,
     read_photos,
@@ -29,6 +27,7 @@ from lading.console.readers.photos import (
 from lading.console.render import page
 from lading.console.security.guards import requires
 from lading.db.wall_clock import MONTH, YEAR
+from lading.library.photo_timeline import NoSuchDate, parse_on
 
 PHOTOS: Final = "/photos"
 VIEWS: Final[Mapping[str, str]] = {

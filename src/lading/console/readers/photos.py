@@ -5,29 +5,24 @@ Dates are those of the clock where a picture was taken. What has no believable t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, or_
+from sqlalchemy import ColumnElement, Connection, Select, case, func
 
-from lading.base.errors import RequestError
 from lading.console.parts import Console
 from lading.console.readers.library import AssetCard, asset_cards
 from lading.db import Database
 from lading.db.counting import Count, count_capped
 from lading.db.keyset import Key, fetch_page
-from lading.db.wall_clock import DAY, MONTH, YEAR, wall_date
+from lading.db.wall_clock import DAY, MONTH, YEAR
 from lading.library.known import asset_row
 from lading.library.live_photos import live_photos
-from lading.library.tables import asset, photo
-from lading.media.facts import TimeRefusal
+from lading.library.photo_timeline import CLOCK, UNDATED, clock_is_wrong, taken_on, wall
+from lading.library.tables import asset
 from lading.sources.photos.source import KIND
 
-UNDATED: Final = "undated"
-CLOCK: Final = "clock"
 BUCKETS: Final[Mapping[str, str]] = {UNDATED: "Undated", CLOCK: "Clock looks wrong"}
 """What has no place in the timeline: no time at all, or none but such as cannot be."""
 
@@ -35,19 +30,6 @@ MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
-_ON: Final = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
-_YEARS: Final = range(1800, 9000)
-"""Nearer the ends of the calendar the day before or after can be none any more."""
-_OFFSET_MAX: Final = timedelta(hours=15)
-"""No clock is farther from UTC; it bounds which instants a date can be."""
-_IMPOSSIBLE: Final = (TimeRefusal.EPOCH, TimeRefusal.TOO_EARLY, TimeRefusal.FUTURE)
-
-
-class NoSuchDate(RequestError):
-    """A part of the timeline was asked for that no calendar has."""
-
-    code = "no_such_date"
-    next_step = "Choose a year, month or day on the page of photos."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,25 +86,6 @@ def photos_sources(console: Console) -> list[str]:
     return sorted(name for name, each in console.lading.sources.items() if each.kind == KIND)
 
 
-def parse_on(text: str) -> str:
-    """A part of the timeline as addresses name it. Raises `NoSuchDate`."""
-    if text in BUCKETS:
-        return text
-    if _ON.fullmatch(text) and int(text[:YEAR]) in _YEARS:
-        try:
-            datetime.fromisoformat(f"{text}-01-01"[:DAY])
-        except ValueError:
-            pass
-        else:
-            return text
-    raise NoSuchDate(
-        "the calendar has no such date",
-        subject="on",
-        expected=f"2024, 2024-07, 2024-07-03, {UNDATED} or {CLOCK}",
-        found=text[:50],
-    )
-
-
 def label_of(on: str) -> str:
     """A part of the timeline in words: `July 2024`, `3 July 2024`, `Undated`."""
     if on in BUCKETS:
@@ -136,7 +99,7 @@ def label_of(on: str) -> str:
 
 def read_timeline(db: Database) -> Timeline:
     """The whole timeline, counted: two statements, however many photos there are."""
-    month = _wall(MONTH).label("month")
+    month = wall(MONTH).label("month")
     with db.read() as conn:
         rows = conn.execute(
             live_photos(month, func.count().label("photos"))
@@ -147,7 +110,7 @@ def read_timeline(db: Database) -> Timeline:
         apart = conn.execute(
             live_photos(
                 func.count().label("photos"),
-                func.coalesce(func.sum(case((_clock_is_wrong(), 1), else_=0)), 0).label("wrong"),
+                func.coalesce(func.sum(case((clock_is_wrong(), 1), else_=0)), 0).label("wrong"),
             ).where(asset.c.captured_at.is_(None))
         ).one()
     months = [_stretch(row.month, row.photos) for row in rows]
@@ -165,11 +128,11 @@ def read_timeline(db: Database) -> Timeline:
 
 def read_days(db: Database, month: str) -> list[Stretch]:
     """The days of a month that photos were taken on, the first of them first."""
-    day = _wall(DAY).label("day")
+    day = wall(DAY).label("day")
     with db.read() as conn:
         rows = conn.execute(
             live_photos(day, func.count().label("photos"))
-            .where(_taken(month))
+            .where(taken_on(month))
             .group_by(day)
             .order_by(day)
         ).all()
@@ -180,11 +143,9 @@ def read_photos(db: Database, on: str, *, cursor: str | None = None, limit: int 
     """A page of what was taken then, as `parse_on` understands it. Raises `BadCursor`."""
     newest = Key(asset.c.id, descending=True)
     if on in BUCKETS:
-        wrong = _clock_is_wrong()
-        which = asset.c.captured_at.is_(None) & (wrong if on == CLOCK else ~wrong)
-        return list_photos(db, which, [newest], cursor=cursor, limit=limit)
+        return list_photos(db, taken_on(on), [newest], cursor=cursor, limit=limit)
     order = [Key(asset.c.captured_at, descending=True), newest]
-    return list_photos(db, _taken(on), order, cursor=cursor, limit=limit)
+    return list_photos(db, taken_on(on), order, cursor=cursor, limit=limit)
 
 
 def list_photos(
@@ -215,36 +176,3 @@ def page_of_photos(
 
 def _stretch(on: str, count: int) -> Stretch:
     return Stretch(on=on, label=label_of(on), count=int(count))
-
-
-def _wall(length: int) -> wall_date:
-    return wall_date(asset.c.captured_at, asset.c.captured_offset_min, length)
-
-
-def _taken(on: str) -> ColumnElement[bool]:
-    """That the place's date begins so; the bounds let the index by capture time be used."""
-    year, month, day = (int(part) for part in f"{on}-01-01"[:DAY].split("-"))
-    first = _utc(year, month, day)
-    if len(on) == DAY:
-        after = first + timedelta(days=1)
-    elif len(on) == MONTH:
-        after = _utc(year + month // 12, month % 12 + 1, 1)
-    else:
-        after = _utc(year + 1, 1, 1)
-    captured = asset.c.captured_at
-    return and_(
-        captured >= first - _OFFSET_MAX, captured < after + _OFFSET_MAX, _wall(len(on)) == on
-    )
-
-
-def _utc(year: int, month: int, day: int) -> datetime:
-    return datetime(year, month, day, tzinfo=UTC)
-
-
-def _clock_is_wrong() -> ColumnElement[bool]:
-    """That the file states a time, and one that nothing can have been taken at."""
-    said = photo.c.detail
-    return func.coalesce(
-        or_(*(said.contains(f'"reason":"{each.value}"', autoescape=True) for each in _IMPOSSIBLE)),
-        false(),
-    )
