@@ -73,7 +73,7 @@ class Lading:
         every_s = self.settings.scan.every_s
         duties: list[Duty] = []
         with ExitStack() as stack:
-            if every_s:
+            if every_s or self.ingest.parts.auto_queue:
                 duties.append(ScanSchedule(self.ingest.parts, every_s=every_s))
             if trees := watched_trees(self.ingest.parts):
                 duties.append(stack.enter_context(WatchedScans(self.ingest.parts, trees)))
@@ -113,6 +113,7 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
             limits=GuardLimits(settings.scan.vanish_share_max, settings.scan.vanish_items_max),
             fetch_threads=settings.worker.fetch_threads,
             on_import_queued=people.follow_import if settings.faces.enabled else None,
+            auto_queue=[name for name, one in settings.sources.items() if one.auto_queue],
         )
         ingest = Ingest(parts)
         operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from lading.base.errors import LadingError
-from lading.cli.selecting import PREFLIGHT_SILENT_S, ready
 from lading.db import Database
 from lading.db.clock import now
 from lading.ingest.queueing import QueueOutcome
+from lading.ingest.ready import PREFLIGHT_SILENT_S, ready
 from lading.ingest.registry import BrokenSourceKind, build_source
 from lading.ingest.source import BatchRef, OpenBatch, SourceDefinition
 from lading.ingest.source_faults import SourceFault

@@ -12,6 +12,7 @@ from lading.ingest.parts import IMPORT_JOB_KIND, IngestParts
 from lading.ingest.plan import Plan, make_plan
 from lading.ingest.preflight import PreflightReport, preflight
 from lading.ingest.queueing import QueueResult, queue_batches
+from lading.ingest.ready import queue_found
 from lading.ingest.scan import ScanReport, scan
 from lading.ingest.verifying import VerifyLevel, VerifyReport, verify_batch, verify_library
 from lading.jobs.context import Handler
@@ -30,6 +31,7 @@ class Ingest:
         source: str,
         *,
         actor: str,
+        folder: str | None = None,
         accept_root: bool = False,
         dry_run: bool = False,
         on_found: Callable[[int], None] | None = None,
@@ -40,6 +42,7 @@ class Ingest:
             self.parts,
             source,
             actor=actor,
+            folder=folder,
             accept_root=accept_root,
             dry_run=dry_run,
             on_found=on_found,
@@ -93,6 +96,17 @@ class Ingest:
             stop=stop,
             on_result=on_result,
         )
+
+    def queue_found(
+        self,
+        source: str,
+        *,
+        actor: str,
+        stop: StopSignal | None = None,
+        on_result: Callable[[QueueResult], None] | None = None,
+    ) -> list[QueueResult]:
+        """Queue what is ready of a source that is set to do so. See `lading.ingest.ready`."""
+        return queue_found(self.parts, source, actor=actor, stop=stop, on_result=on_result)
 
     def verify(
         self,

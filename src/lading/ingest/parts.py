@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,7 +45,10 @@ class ImportQueued(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IngestParts:
-    """One installation's parts. `fetch_threads` items are fetched ahead of the one written."""
+    """One installation's parts. `fetch_threads` items are fetched ahead of the one written.
+
+    What scans find at a source that is in `auto_queue` is queued by itself.
+    """
 
     db: Database
     queue: Queue
@@ -54,6 +57,7 @@ class IngestParts:
     limits: GuardLimits = field(default_factory=GuardLimits)
     fetch_threads: int = 2
     on_import_queued: ImportQueued | None = None
+    auto_queue: Collection[str] = ()
 
     def source(self, name: str) -> Source:
         """The configured source of this name. Raises `UnknownSource`."""

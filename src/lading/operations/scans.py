@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -26,6 +27,7 @@ SCAN_PRIORITY: Final = 2
 
 _ATTEMPTS_MAX: Final = 2
 _LOOK_AT_LEAST_S: Final = 1.0
+_FAR_OFF_S: Final = 86_400.0
 
 
 def scan_key(source: str, *, accept_root: bool) -> str:
@@ -53,10 +55,10 @@ def enqueue_scan(parts: IngestParts, source: str, *, actor: str, accept_root: bo
 
 
 def run_scan(ingest: Ingest, context: JobContext) -> JobResult:
-    """The handler of scan jobs.
+    """The handler of scan jobs, which queue what they found where the settings say so (C3).
 
     Raises `SourceMissing`, `ScanNotBelieved` and `UnknownSource`, and `Interrupted` when stopped
-    before anything was written.
+    before anything was written, or before all was queued.
     """
     params = context.claim.params
     context.report(Progress(current=str(params["source"])))
@@ -74,11 +76,21 @@ def run_scan(ingest: Ingest, context: JobContext) -> JobResult:
     )
     found = Progress(items_done=report.found, items_total=report.found)
     context.run(lambda _: None, found)
+    ingest.queue_found(
+        report.source,
+        actor=str(params.get("actor") or context.actor),
+        stop=context.stop,
+        on_result=lambda result: context.report(replace(found, current=result.batch_key)),
+    )
     return JobResult()
 
 
 class ScanSchedule:
-    """Puts scans in line that are due by the clock; every worker may do it, one comes first."""
+    """Puts scans in line that are due by the clock; every worker may do it, one comes first.
+
+    With 0 for `every_s` only sources that are queued by themselves are, once, if nobody ever
+    looked at them: so a new installation begins by itself (C3).
+    """
 
     def __init__(self, parts: IngestParts, *, every_s: float) -> None:
         self._parts = parts
@@ -89,21 +101,23 @@ class ScanSchedule:
 
     def __call__(self, actor: str) -> float:
         """Enqueue what is due; returns the seconds until the next one is."""
-        left_s = self._every_s
-        for source in self._parts.sources:
+        every_s = self._every_s or _FAR_OFF_S
+        left_s = every_s
+        for source in self._parts.sources if self._every_s else self._parts.auto_queue:
             due_s = self._due_s(source)
             if due_s <= 0:
                 enqueue_scan(self._parts, source, actor=actor, accept_root=False)
                 with self._lock:
                     self._asked_s[source] = time.monotonic()
-                due_s = self._every_s
+                due_s = every_s
             left_s = min(left_s, due_s)
         return max(_LOOK_AT_LEAST_S, left_s)
 
     def _due_s(self, source: str) -> float:
         with self._lock:
             asked_s = self._asked_s.get(source)
-        since_asked_s = self._every_s if asked_s is None else time.monotonic() - asked_s
+        every_s = self._every_s or _FAR_OFF_S
+        since_asked_s = every_s if asked_s is None else time.monotonic() - asked_s
         with self._parts.db.read() as conn:
             at = conn.scalars(select(now())).one()
             scans = [
@@ -111,4 +125,6 @@ class ScanSchedule:
                 for kind in (ScanFinished.kind, ScanRefused.kind)
             ]
         ages_s = [(at - scan.at).total_seconds() for scan in scans if scan is not None]
-        return self._every_s - min([since_asked_s, *ages_s])
+        if ages_s and not self._every_s:
+            return every_s
+        return every_s - min([since_asked_s, *ages_s])

@@ -158,6 +158,13 @@ class SourceSettings(BaseModel):
     kind: str = Field(
         min_length=1, description="What kind of source it is: `handover`, or one of a plug-in."
     )
+    auto_queue: bool = Field(
+        default=False,
+        description=(
+            "Queue by itself what a scan finds and preflight has nothing against (C3); otherwise"
+            " somebody queues it."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -11,10 +11,11 @@ from lading.base.progress import Progress
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
-from lading.cli.selecting import by_names, by_plan, by_states, ready
+from lading.cli.selecting import by_names, by_plan
 from lading.cli.session import Session, with_session
 from lading.ingest.plan import BadPlan, Plan
 from lading.ingest.queueing import QueueOutcome, QueueResult
+from lading.ingest.ready import by_states, ready
 from lading.jobs.values import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN
 from lading.ledger.states import BatchState
 

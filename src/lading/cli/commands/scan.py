@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import click
 
 from lading.base.errors import LadingError
+from lading.base.units import format_count
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output, progress
 from lading.cli.failures import report
 from lading.cli.reasons import Reasons
 from lading.cli.session import Session, with_session
 from lading.cli.setting_up import set_up_on_first_use
+from lading.ingest.queueing import QueueOutcome
 from lading.ingest.scan import ScanReport
 
 CHANGES_SHOWN = 20
@@ -36,6 +38,7 @@ def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run
     settings = session.load_settings()
     status = 0
     reports: list[ScanReport] = []
+    queued: dict[str, int] = {}
     errors: list[dict[str, object]] = []
     if not dry_run:
         set_up_on_first_use(settings)
@@ -58,10 +61,11 @@ def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run
             reports.append(found)
             if not session.as_json:
                 _show(found, reasons, dry_run=dry_run)
+            if not dry_run:
+                queued[name] = _queue_found(session, lading, name)
     if session.as_json:
-        output.emit(
-            {"scans": [_document(r) for r in reports], "errors": errors, "dry_run": dry_run}
-        )
+        scans = [{**_document(each), "queued": queued.get(each.source, 0)} for each in reports]
+        output.emit({"scans": scans, "errors": errors, "dry_run": dry_run})
     return status
 
 
@@ -76,6 +80,15 @@ def _scan(
             dry_run=dry_run,
             on_found=on_found,
         )
+
+
+def _queue_found(session: Session, lading: Lading, name: str) -> int:
+    """Queue what the settings say is queued by itself; how many batches."""
+    results = lading.ingest.queue_found(name, actor=session.actor)
+    queued = [each for each in results if each.outcome is QueueOutcome.QUEUED]
+    if results and not session.as_json:
+        output.say(f"  {format_count(len(queued), 'batch', 'batches')} of it queued by itself")
+    return len(queued)
 
 
 def _document(scan: ScanReport) -> dict[str, object]:

@@ -25,12 +25,12 @@ from lading.cli.demo.bundles import sync_id_of
 from lading.cli.demo.maker import make_demo_tree
 from lading.cli.demo.sites import give_sites
 from lading.cli.reasons import Reasons
-from lading.cli.selecting import ready
 from lading.cli.session import Session
 from lading.cli.setting_up import set_up
 from lading.cli.supervisor import worker_command
 from lading.cli.trouble import TROUBLED_OUTCOMES, trouble_lines
 from lading.ingest.queueing import QueueResult
+from lading.ingest.ready import ready
 from lading.ingest.scan import ScanReport
 from lading.ingest.verifying import VerifyLevel, VerifyReport
 from lading.ledger.batch_lists import BatchFilter, list_batches
