@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {
     "served": ROOT / "src/lading/console/static/vendor",
+    "maps": ROOT / "src/lading/geography/vendor",
     "for tests": ROOT / "tests/console/vendor",
 }
 ROW = re.compile(
@@ -30,7 +31,7 @@ def test_every_vendored_file_is_unedited(folder: Path) -> None:
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
-        if path.suffix in {".js", ".css"}
+        if path.suffix in {".js", ".css", ".json"}
     }
     assert found
     assert found == stated

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from lading.console.readers.photos_folders import folder_url
-from lading.console.readers.photos_places import Area, label_of_place
+from lading.console.readers.photos_places import Area, country_of, label_of_place
 from lading.db import Database
 from lading.library.live_photos import photo_places
 from lading.library.photo_companions import companions_of, pictures_of
@@ -92,7 +92,7 @@ def read_photo(db: Database, asset_id: int) -> PhotoView | None:
         refused_times=_refused(parse_detail(row.detail)),
         camera=camera or None,
         lens=row.lens,
-        place=None if here is None else label_of_place(*here),
+        place=None if here is None else label_of_place(*here, country_of(*here)),
         place_url=None if here is None else Area.around(*here).url,
         altitude_m=row.altitude_m,
         frames=row.frames,

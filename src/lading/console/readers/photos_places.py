@@ -19,6 +19,8 @@ from lading.console.readers.photos import PhotoList, list_photos
 from lading.db import Database
 from lading.db.grid_cells import grid_cell
 from lading.db.keyset import Key
+from lading.geography.countries import describe
+from lading.geography.rules import Box
 from lading.library.known import asset_row
 from lading.library.live_photos import live_photos
 from lading.library.tables import asset, photo
@@ -29,6 +31,10 @@ _CELL_DEGREES: Final = 30.0
 """How wide a cell is that the whole world is divided by; each step of zoom halves it."""
 _NEAR_DEGREES: Final = 0.005
 """Half the side of the area around one photo: some hundred metres."""
+
+
+_ALL_ROUND: Final = 300.0
+"""From this width on, an area may as well go round the world."""
 
 
 class BadArea(RequestError):
@@ -83,6 +89,17 @@ class Area:
         return self.east - self.west + (360.0 if self.west > self.east else 0.0)
 
     @property
+    def wider(self) -> Self:
+        """The area twice as wide and high around this one, as far as the world goes."""
+        middle, width = self.west + self.width / 2, max(self.width * 2, _NEAR_DEGREES * 4)
+        high = max(self.north - self.south, _NEAR_DEGREES * 2) / 2
+        south, north = max(self.south - high, -90.0), min(self.north + high, 90.0)
+        if width >= _ALL_ROUND:
+            return type(self)(south=south, north=north)
+        west, east = (_turned(middle + side * width / 2) for side in (-1, 1))
+        return type(self)(west, south, east, north)
+
+    @property
     def zoom(self) -> int:
         """How often the world is halved until it is as narrow as this."""
         narrow = max(self.width, (self.north - self.south) * 2, 360.0 / 2**ZOOM_MAX)
@@ -91,11 +108,15 @@ class Area:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Photos that lie together: how many, their middle, from when to when, one of them."""
+    """Photos that lie together: how many, their middle, from when to when, one of them.
+
+    `country` holds for all of them, and may name up to three: `France or Spain`.
+    """
 
     count: int
     latitude: float
     longitude: float
+    country: str | None
     area: Area
     first: datetime | None
     last: datetime | None
@@ -103,8 +124,8 @@ class Cluster:
 
     @property
     def label(self) -> str:
-        """Where it is, as people write it."""
-        return label_of_place(self.latitude, self.longitude)
+        """Where it is, as people write it, after the country of all of them if there is one."""
+        return label_of_place(self.latitude, self.longitude, self.country)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +138,16 @@ class Places:
     cut: bool
 
 
-def label_of_place(latitude: float, longitude: float) -> str:
-    """`48.8584° N, 2.2945° E`."""
+def label_of_place(latitude: float, longitude: float, country: str | None) -> str:
+    """`France, 48.8584° N, 2.2945° E`."""
     north, east = ("N" if latitude >= 0 else "S"), ("E" if longitude >= 0 else "W")
-    return f"{abs(latitude):.4f}° {north}, {abs(longitude):.4f}° {east}"
+    where = f"{abs(latitude):.4f}° {north}, {abs(longitude):.4f}° {east}"
+    return f"{country}, {where}" if country else where
+
+
+def country_of(latitude: float, longitude: float) -> str | None:
+    """The country of a place, as far as the map knows."""
+    return describe(Box(longitude, latitude, longitude, latitude))
 
 
 def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
@@ -163,6 +190,7 @@ def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
                 count=each.photos,
                 latitude=each.latitude,
                 longitude=each.longitude,
+                country=describe(Box(each.west, each.south, each.east, each.north)),
                 area=_surrounding(each.west, each.south, each.east, each.north),
                 first=each.first,
                 last=each.last,
@@ -195,3 +223,8 @@ def _surrounding(west: float, south: float, east: float, north: float) -> Area:
     """An area with room around these, so that nothing lies on its edge."""
     low, high = Area.around(south, west), Area.around(north, east)
     return Area(low.west, low.south, high.east, high.north)
+
+
+def _turned(longitude: float) -> float:
+    """The same longitude between -180 and 180."""
+    return longitude if -180 <= longitude <= 180 else (longitude + 180.0) % 360.0 - 180.0
