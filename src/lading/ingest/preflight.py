@@ -20,7 +20,13 @@ from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
 from lading.ingest.parts import IngestParts
-from lading.ingest.rules import ALL_REJECTED, DUPLICATE_ITEM, GONE, state_after_preflight
+from lading.ingest.rules import (
+    ALL_REJECTED,
+    DUPLICATE_ITEM,
+    is_gone,
+    is_of_part,
+    state_after_preflight,
+)
 from lading.ingest.source import (
     BatchRef,
     BatchRefused,
@@ -149,8 +155,13 @@ def preflight(
 
 def ref_of(batch: Batch) -> BatchRef:
     """The batch as its source is asked to open it."""
-    gone = batch.fingerprint == GONE
-    return BatchRef(batch.id, batch.batch_key, batch.revision, gone=gone)
+    return BatchRef(
+        batch.id,
+        batch.batch_key,
+        batch.revision,
+        gone=is_gone(batch.fingerprint),
+        part=is_of_part(batch.fingerprint),
+    )
 
 
 def _begin(conn: Connection, batch_id: int) -> tuple[Batch, Batch]:

@@ -53,9 +53,16 @@ ENGINE_REASONS: Final = reason_table(
 GONE: Final = "gone"
 """The fingerprint of a batch that vanished after it was imported (G1)."""
 
+_PART: Final = ".part"
+
 _CHECK_MOUNT: Final = (
     "Check that the right disk is mounted, then scan again; if the change is real, scan with"
     " --accept-root."
+)
+ROOT_OTHER: Final = Reason(
+    "root_other",
+    "the root is not the one of the last scan, which a scan of one folder cannot judge",
+    "Check that the right disk is mounted, then scan the whole source.",
 )
 ROOT_EMPTY: Final = Reason(
     "root_empty", "none of the known batches is there; this looks unmounted", _CHECK_MOUNT
@@ -68,7 +75,7 @@ ROOT_REPLACED: Final = Reason(
 TOO_MANY_VANISHED: Final = Reason(
     "too_many_vanished", "more batches vanished than is plausible", _CHECK_MOUNT
 )
-GUARD_REASONS: Final = reason_table((ROOT_EMPTY, ROOT_REPLACED, TOO_MANY_VANISHED))
+GUARD_REASONS: Final = reason_table((ROOT_EMPTY, ROOT_REPLACED, TOO_MANY_VANISHED, ROOT_OTHER))
 """Why the missing-mount guard stops a scan (G1)."""
 
 
@@ -82,13 +89,19 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True)
 class ScanFacts:
-    """What a scan saw, before anything is written."""
+    """What a scan saw, before anything is written; a scan of one folder counts what is below it.
 
-    known: int  # recorded batches of the source, but those known to be gone
+    What `moved` has vanished, and is there under another name; it is not among the `retired`.
+    """
+
+    known: int  # recorded batches, but those known to be gone
     known_seen: int  # of those, how many are still there
     retired: int  # those that would be marked as withdrawn, or of which nothing shall stay
     identity_before: str | None  # of the root at the last accepted scan
     identity_now: str
+    moved: int = 0
+    folder_alone: bool = False
+    beside_seen: bool = False  # of one folder: whether something known beside it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +117,41 @@ def judge_scan(facts: ScanFacts, limits: GuardLimits) -> ScanRefusal | None:
     """The missing-mount guard (G1): None when the scan may be written.
 
     A root that is another one than before is only believed when nothing known is missing under
-    it, and a root under which nothing known is left is never believed.
+    it, which takes a scan of all of it. A root under which nothing known is left is not believed,
+    unless all of it is there under other names.
     """
     threshold = max(limits.vanish_items_max, int(facts.known * limits.vanish_share_max))
     vanished = facts.known - facts.known_seen
-    if facts.known and not facts.known_seen:
-        return ScanRefusal(ROOT_EMPTY.code, ROOT_EMPTY.sentence, threshold)
     replaced = facts.identity_before not in {None, facts.identity_now}
+    left = facts.known_seen or facts.beside_seen or (facts.moved == vanished and not replaced)
+    if facts.known and not left:
+        return ScanRefusal(ROOT_EMPTY.code, ROOT_EMPTY.sentence, threshold)
+    if replaced and facts.folder_alone:
+        return ScanRefusal(ROOT_OTHER.code, ROOT_OTHER.sentence, threshold)
     if replaced and vanished:
         return ScanRefusal(ROOT_REPLACED.code, ROOT_REPLACED.sentence, threshold)
     if facts.retired > threshold:
         return ScanRefusal(TOO_MANY_VANISHED.code, TOO_MANY_VANISHED.sentence, threshold)
     return None
+
+
+def is_gone(fingerprint: str) -> bool:
+    """Whether a recorded fingerprint says that its batch vanished."""
+    return fingerprint in {GONE, GONE + _PART}
+
+
+def of_part(fingerprint: str) -> str:
+    """The fingerprint as a scan of one folder records it.
+
+    What such a scan misses may lie elsewhere. A scan of all of it finds the mark unknown to the
+    source, and so looks again and takes it away.
+    """
+    return fingerprint.removesuffix(_PART) + _PART
+
+
+def is_of_part(fingerprint: str) -> bool:
+    """Whether a scan of one folder recorded it, and none of the whole source since."""
+    return fingerprint.endswith(_PART)
 
 
 def state_after_change(state: BatchState) -> BatchState | None:

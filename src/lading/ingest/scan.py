@@ -1,14 +1,14 @@
 """Scan: what is there, compared with what is recorded (A2), behind the missing-mount guard (G1).
 
-The source is walked once before anything is written, so that a scan which must not be believed
-changes nothing.
+The source, or one folder of it, is walked once before anything is written, so that a scan which
+must not be believed changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
@@ -16,17 +16,21 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
+from lading.ingest import scan_scope
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
     ENGINE_REASONS,
     GONE,
     WITHDRAWN,
     ScanFacts,
+    ScanRefusal,
+    is_gone,
     judge_scan,
     may_be_withdrawn,
     shall_be_retired,
     state_after_change,
 )
+from lading.ingest.scan_scope import Scope
 from lading.ingest.source import Discovered, RetiresVanished, SourceMissing
 from lading.ingest.source_faults import source_faults
 from lading.ledger import chain
@@ -41,8 +45,7 @@ from lading.ledger.batches import (
     record_touched,
 )
 from lading.ledger.chain import Entry
-from lading.ledger.events import BatchFound, BatchMoved, BatchUpdated, ScanFinished, ScanRefused
-from lading.ledger.queries import last_event
+from lading.ledger.events import BatchFound, BatchMoved, BatchUpdated
 from lading.ledger.states import BatchState
 
 WRITE_BATCHES: Final = 500
@@ -74,12 +77,13 @@ class BatchChange:
 
 @dataclass(slots=True)
 class ScanReport:
-    """What one scan of one source saw and recorded.
+    """What one scan of one source, or of one `folder` of it, saw and recorded.
 
     `unreadable` counts those that cannot be consumed as they are, not those whose items we refused.
     """
 
     source: str
+    folder: str | None = None
     found: int = 0
     unchanged: int = 0
     unreadable: int = 0
@@ -106,70 +110,109 @@ def scan(
     source_name: str,
     *,
     actor: str,
+    folder: str | None = None,
     accept_root: bool = False,
     dry_run: bool = False,
     on_found: Callable[[int], None] | None = None,
     job_id: int | None = None,
 ) -> ScanReport:
-    """Walk a source once and record what is new, changed or gone.
+    """Walk a source once, or one folder of it, and record what is new, changed or gone.
 
     Raises `SourceMissing` when the root is not there and `ScanNotBelieved` at the guard;
-    `accept_root` lets the guard pass. `dry_run` writes nothing. `job_id` is the job that scans.
-    For an unchanged source the number of statements does not depend on the number of batches.
+    `accept_root` lets the guard pass. Raises `NoFolderScans` and `ScanFolderMissing` for a folder.
+    `dry_run` writes nothing. `job_id` is the job that scans. For an unchanged source the number of
+    statements does not depend on the number of batches.
     """
     source = parts.source(source_name)
+    scope = scan_scope.scope_of(source, folder)
     with parts.db.read() as conn:
         known = known_batches(conn, source_name)
-        before = last_event(conn, source=source_name, kind=ScanFinished.kind)
+        before = scan_scope.root_before(conn, source_name)
+    covered = scope.covered(known)
+
+    def refuse(refusal: ScanRefusal, known: int, vanished: int, root: str | None = None) -> None:
+        event = scan_scope.refused(
+            scope, refusal, known=known, vanished=vanished, root_identity=root
+        )
+        if not dry_run:
+            with parts.db.write() as conn:
+                chain.append(conn, event, actor=actor, source=source_name, job_id=job_id)
+
     try:
         with source_faults(source_name):
             identity = source.identity()
-            report, seen, vanished = _walk(
-                source_name,
-                source.discover(_fingerprints(known)),
-                known,
-                on_found,
+            report, seen, vanished = _walk(source_name, scope, known, covered, on_found)
+            scan_scope.require_there(scope, found=report.found, covered=covered)
+            settled = _settled(scope, known, vanished)
+            vanished -= settled
+            gone = _gone(known, vanished) if isinstance(source, RetiresVanished) else set()
+            moved = _moved(known, gone, seen)
+            facts = ScanFacts(
+                known=len(covered - settled),
+                known_seen=len(covered - settled - vanished),
+                retired=_retired(known, vanished - moved, gone),
+                identity_before=before,
+                identity_now=identity,
+                moved=len(moved),
+                folder_alone=scope.folder is not None,
+                beside_seen=scan_scope.beside_seen(scope, known, covered),
             )
     except SourceMissing as error:
-        refusal = ScanRefused(reason=error.code, known=len(known), vanished=len(known), threshold=0)
-        refused_scan = Entry(refusal, actor, source=source_name, job_id=job_id)
-        _record_refusal(parts, refused_scan, dry_run=dry_run)
+        refuse(ScanRefusal(error.code, error.message, 0), len(covered), len(covered))
         raise
-    settled = {key for key in vanished if known[key].fingerprint == GONE}
-    vanished -= settled
-    gone = _gone(known, vanished) if isinstance(source, RetiresVanished) else set()
-    facts = ScanFacts(
-        known=len(known) - len(settled),
-        known_seen=len(known) - len(settled) - len(vanished),
-        retired=sum(key in gone or may_be_withdrawn(known[key].state) for key in vanished),
-        identity_before=before.payload.get("root_identity") if before else None,
-        identity_now=identity,
-    )
     refused = None if accept_root else judge_scan(facts, parts.limits)
     if refused is not None:
-        event = ScanRefused(
-            reason=refused.code,
-            known=facts.known,
-            vanished=len(vanished),
-            threshold=refused.threshold,
-            root_identity=identity,
-        )
-        refused_scan = Entry(event, actor, source=source_name, job_id=job_id)
-        _record_refusal(parts, refused_scan, dry_run=dry_run)
+        refuse(refused, facts.known, facts.known - facts.known_seen, identity)
         raise ScanNotBelieved(
             refused.sentence,
-            subject=source_name,
+            subject=source_name if scope.folder is None else f"{source_name}/{scope.folder}",
             expected=f"{facts.known} known batches, at most {refused.threshold} of them gone",
             found=f"{facts.known_seen} of them",
         )
-    seen.changed += [(Discovered(key, GONE), known[key]) for key in sorted(gone)]
+    fingerprint = scan_scope.fingerprint_of(scope, GONE)
+    seen.changed += [(Discovered(key, fingerprint), known[key]) for key in sorted(gone)]
     vanished -= gone
     if not dry_run:
+        # A scan of one folder does not vouch for the root: the next of all of it judges that.
+        root = identity if scope.folder is None or before is None else before
         _write(parts, report, seen, known, vanished, actor=actor)
-        _finish(parts, report, seen, identity, actor=actor, job_id=job_id)
+        _finish(parts, scope, report, seen, root, actor=actor, job_id=job_id)
     else:
         report.changes = _foreseen(seen, known, vanished)
     return report
+
+
+def _settled(scope: Scope, known: Mapping[str, KnownBatch], vanished: set[str]) -> set[str]:
+    """Those of the vanished that were known to be gone."""
+    return {key for key in vanished if scan_scope.is_settled(scope, known[key].fingerprint)}
+
+
+def _retired(known: Mapping[str, KnownBatch], vanished: set[str], gone: set[str]) -> int:
+    """How many of the vanished would be withdrawn, or lose what they brought."""
+    return sum(key in gone or may_be_withdrawn(known[key].state) for key in vanished)
+
+
+def _moved(known: Mapping[str, KnownBatch], gone: set[str], seen: _Seen) -> set[str]:
+    """Those of the gone whose content was found under another key, each once.
+
+    The digest of a manifest stands for its content: for a folder, it is of the names, sizes, times
+    and inodes of what is in it.
+    """
+    back = (
+        found
+        for found, recorded in seen.changed
+        if recorded.state is BatchState.SUPERSEDED or is_gone(recorded.fingerprint)
+    )
+    arrived = Counter(
+        found.manifest_sha256 for found in (*seen.new, *back) if found.manifest_sha256
+    )
+    moved = set()
+    for key in sorted(gone):
+        digest = known[key].manifest_sha256
+        if digest is not None and arrived[digest]:
+            arrived[digest] -= 1
+            moved.add(key)
+    return moved
 
 
 def _fingerprints(known: Mapping[str, KnownBatch]) -> dict[str, str]:
@@ -183,32 +226,36 @@ def _fingerprints(known: Mapping[str, KnownBatch]) -> dict[str, str]:
 
 def _walk(
     source_name: str,
-    discovered: Iterator[Discovered],
-    known: dict[str, KnownBatch],
+    scope: Scope,
+    known: Mapping[str, KnownBatch],
+    covered: set[str],
     on_found: Callable[[int], None] | None,
 ) -> tuple[ScanReport, _Seen, set[str]]:
-    report, seen, vanished = ScanReport(source_name), _Seen(), set(known)
-    for batch in discovered:
+    report, seen, vanished = ScanReport(source_name, scope.folder), _Seen(), set(covered)
+    for batch in scope.discover(_fingerprints(known)):
         report.found += 1
         if on_found and report.found % FOUND_EVERY == 0:
             on_found(report.found)
         recorded = known.get(batch.key)
         vanished.discard(batch.key)
         reason = _code(batch)
+        marked = replace(batch, fingerprint=scan_scope.fingerprint_of(scope, batch.fingerprint))
         if recorded is None:
             seen.new.append(batch)
         elif recorded.state is BatchState.SUPERSEDED:
-            seen.changed.append((batch, recorded))
+            seen.changed.append((marked, recorded))
         elif recorded.fingerprint == batch.fingerprint:
             report.unchanged += 1
             reason = recorded.reason
         elif state_after_change(recorded.state) is None:
             report.unchanged += 1
         elif recorded.manifest_sha256 == batch.manifest_sha256 and recorded.reason == reason:
-            seen.touched[recorded.id] = batch.fingerprint
+            seen.touched[recorded.id] = scan_scope.touched_fingerprint(
+                scope, recorded.fingerprint, batch.fingerprint
+            )
             report.unchanged += 1
         else:
-            seen.changed.append((batch, recorded))
+            seen.changed.append((marked, recorded))
         report.unreadable += reason is not None and reason not in ENGINE_REASONS
     if on_found:
         on_found(report.found)
@@ -222,12 +269,6 @@ def _gone(known: Mapping[str, KnownBatch], vanished: set[str]) -> set[str]:
         for key in vanished
         if shall_be_retired(known[key].state, was_queued=known[key].was_queued)
     }
-
-
-def _record_refusal(parts: IngestParts, refused: Entry, *, dry_run: bool) -> None:
-    if not dry_run:
-        with parts.db.write() as conn:
-            chain.append_all(conn, [refused])
 
 
 def _foreseen(seen: _Seen, known: dict[str, KnownBatch], vanished: set[str]) -> list[BatchChange]:
@@ -262,6 +303,7 @@ def _write(
 
 def _finish(
     parts: IngestParts,
+    scope: Scope,
     report: ScanReport,
     seen: _Seen,
     identity: str,
@@ -271,12 +313,13 @@ def _finish(
 ) -> None:
     def finish(conn: Connection) -> None:
         record_touched(conn, seen.touched)
-        event = ScanFinished(
+        event = scan_scope.finished(
+            scope,
             root_identity=identity,
             found=report.found,
             unchanged=report.unchanged,
             unreadable=report.unreadable,
-            **report.counts,
+            counts=report.counts,
         )
         chain.append(conn, event, actor=actor, source=report.source, job_id=job_id)
 

@@ -146,12 +146,14 @@ class BatchRef:
     """The recorded batch a source is asked to open.
 
     `gone`: a scan did not find it and was believed; only for a source that `RetiresVanished`.
+    `part`: a scan of one folder recorded it; what is missing of it may lie elsewhere.
     """
 
     id: int
     key: str
     revision: int
     gone: bool = False
+    part: bool = False
 
 
 class OpenBatch(Protocol):
@@ -336,6 +338,33 @@ class RetiresVanished(Protocol):
     """
 
     retires_vanished: bool
+
+
+@runtime_checkable
+class ScansFolders(Protocol):
+    """A source of which one folder can be scanned, with all below it and nothing else.
+
+    Folders are named as batches are keyed.
+    """
+
+    def folder_meant(self, folder: str) -> str:
+        """The folder as keys name it; empty for the root. Raises `RequestError` for what is none.
+
+        Looks at no file.
+        """
+        ...
+
+    def discover_below(self, folder: str, known: Mapping[str, str]) -> Iterator[Discovered]:
+        """`discover` of this folder and all below; nothing where there is none."""
+        ...
+
+    def lies_below(self, key: str, folder: str) -> bool:
+        """Whether a batch is this folder or surely below it."""
+        ...
+
+    def is_there(self, key: str) -> bool:
+        """Whether there is such a folder now. Raises `SourceMissing`."""
+        ...
 
 
 @runtime_checkable

@@ -81,6 +81,34 @@ class ScanRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderScanned(Event):
+    """A scan of one folder of a source, with all below it, recorded what it found."""
+
+    kind: ClassVar[str] = "folder_scanned"
+    folder: str
+    root_identity: str
+    found: int
+    new: int
+    updated: int
+    unchanged: int
+    unreadable: int
+    superseded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderScanRefused(Event):
+    """A scan of one folder stopped at the missing-mount guard and changed nothing (G1)."""
+
+    kind: ClassVar[str] = "folder_scan_refused"
+    folder: str
+    reason: str
+    known: int
+    vanished: int
+    threshold: int
+    root_identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFound(Event):
     """A scan recorded a batch for the first time."""
 

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from lading.base.errors import SourceError, printable
-from lading.ingest.rules import GONE
+from lading.ingest.rules import is_gone
 from lading.ingest.source import Discovered, SourceMissing
 from lading.sources.photos.folders import ROOT_KEY, Listing, folder_key, list_folder
 from lading.sources.photos.options import PhotosOptions
@@ -32,13 +32,16 @@ log = structlog.get_logger("lading.photos")
 
 
 def discover(
-    root: SafeRoot, known: Mapping[str, str], options: PhotosOptions
+    root: SafeRoot, known: Mapping[str, str], options: PhotosOptions, *, below: str = ""
 ) -> Iterator[Discovered]:
-    """Every folder that has pictures or videos right in it. Raises `SourceMissing`."""
+    """Every folder that has pictures or videos right in it, of all or of one folder.
+
+    Raises `SourceMissing`.
+    """
     # Folders that were replaced a moment ago are to be seen.
     root.close()
     try:
-        yield from _Walk(root, known, options).run()
+        yield from _Walk(root, known, options).run(below)
     except RootMissing as error:
         raise SourceMissing(error.message, subject=str(root.path)) from error
 
@@ -52,8 +55,8 @@ class _Walk:
         # Where a key does not tell its path, what is inside of folders has to be looked up.
         self._guess = not any(is_shortened(key) for key in known)
 
-    def run(self) -> Iterator[Discovered]:
-        waiting = [""]
+    def run(self, below: str) -> Iterator[Discovered]:
+        waiting = [below]
         while waiting:
             folder = waiting.pop()
             try:
@@ -125,7 +128,7 @@ class _Walk:
         key = folder_key(folder)
         below = printable(f"{folder}/", length_max=10_000) if folder else ""
         for other, fingerprint in self._known.items():
-            if other != key and fingerprint != GONE and _may_be_below(other, below):
+            if other != key and not is_gone(fingerprint) and _may_be_below(other, below):
                 yield Discovered(other, fingerprint)
         yield Discovered(
             key,
@@ -139,7 +142,7 @@ def _known_folders(known: Mapping[str, str]) -> dict[str, set[str]]:
     """The names of the folders in each folder, as far as known batches tell."""
     inside: dict[str, set[str]] = defaultdict(set)
     for key, fingerprint in known.items():
-        if key == ROOT_KEY or is_shortened(key) or fingerprint == GONE:
+        if key == ROOT_KEY or is_shortened(key) or is_gone(fingerprint):
             continue
         path = key
         while path:

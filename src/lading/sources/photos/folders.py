@@ -36,7 +36,7 @@ class Listing:
     """What is in a folder: files to be taken in by name, and the names of the folders in it.
 
     `young` are names of files that are left for later; `ignored` counts what is neither. `digest`
-    tells this state of the folder from another.
+    tells this state of the folder from another. Without `there`, there is no such folder.
     """
 
     folder: str
@@ -46,6 +46,7 @@ class Listing:
     young: list[str] = field(default_factory=list)
     ignored: int = 0
     digest: str = listing_digest(())
+    there: bool = True
 
     @property
     def bytes(self) -> int:
@@ -119,6 +120,37 @@ def folder_of(root: SafeRoot, key: str) -> str | None:
     if key == ROOT_KEY:
         return ""
     return _find(root, "", key) if is_shortened(key) else key
+
+
+def is_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> bool:
+    """Whether a walk of the tree would come to this folder; names count as the system has them.
+
+    Raises as `SafeRoot.open` does where that cannot be told.
+    """
+    above = ""
+    for name in folder.split("/") if folder else ():
+        if is_ignored(name, options.ignore):
+            return False
+        try:
+            there = any(
+                entry.name == name and entry.is_dir(follow_symlinks=False)
+                for entry in root.names(above)
+            )
+        except FileMissing:
+            return False
+        if not there:
+            return False
+        above = f"{above}/{name}" if above else name
+    return True
+
+
+def lies_below(key: str, folder: str) -> bool:
+    """Whether the folder of a batch key is this one, or surely below it."""
+    if not folder or key == folder:
+        return True
+    # What a shortened key shows may be written otherwise, but for backslashes.
+    sure = not is_shortened(key) or "\\" not in folder
+    return sure and not is_shortened(folder) and key.startswith(f"{folder}/")
 
 
 def _find(root: SafeRoot, folder: str, key: str) -> str | None:

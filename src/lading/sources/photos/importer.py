@@ -59,7 +59,9 @@ class Vanished:
 class Importer:
     """Takes the files of one folder in; the same one serves several threads.
 
-    `require_root` raises `SourceMissing` when the source's root is gone or another.
+    With `spare_last`, what is gone from the last place of its content is left as it is: it may
+    have been moved to where nobody looked. `require_root` raises `SourceMissing` when the source's
+    root is gone or another.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Importer:
         *,
         thumbnail_side: int,
         batch_id: int,
+        spare_last: bool,
         require_root: Callable[[], None],
     ) -> None:
         self._source = source
@@ -80,6 +83,7 @@ class Importer:
         self._wanted = Wanted(thumbnails=(ThumbnailSpec(thumbnail_side),))
         self._derivations: dict[str, Sequence[Derivation]] = {}
         self._batch_id = batch_id
+        self._spare_last = spare_last
         self._require_root = require_root
 
     def place(self, name: str) -> FilePlace:
@@ -155,7 +159,8 @@ class Importer:
                         conn, place, stamp, of=of, sha256=sha256, media_type=XMP_TYPE
                     )
             case Vanished(location):
-                return retire_file(conn, FilePlace.at(self._source, location))
+                place = FilePlace.at(self._source, location)
+                return retire_file(conn, place, spare_last=self._spare_last)
         raise InternalError("the item was fetched by another source", subject=name)
 
     @contextmanager

@@ -29,6 +29,7 @@ from lading.sources.photos.rules import (
     is_as_recorded,
     is_utf8,
     key_of,
+    listing_digest,
     looks_unmounted,
 )
 from lading.storage.roots import SafeRoot
@@ -159,7 +160,9 @@ class FolderBatch:
 class ListedFolder(FolderBatch):
     """A folder as it is now; `gone` when a scan did not find it and was believed.
 
-    `digest` is the sha256 of its path, or the beginning of that when its path is not known.
+    `digest` is the sha256 of its path, or the beginning of that when its path is not known. With
+    `part`, what is missing may lie elsewhere; the manifest is then another one, so that the next
+    scan of the whole source has the folder decided about again.
     """
 
     def __init__(
@@ -168,6 +171,7 @@ class ListedFolder(FolderBatch):
         *args: Any,
         digest: str,
         gone: bool,
+        part: bool,
         vanish_files_max: int,
         **options: Any,
     ) -> None:
@@ -177,6 +181,7 @@ class ListedFolder(FolderBatch):
         self._listing = listing
         self._digest = digest
         self._gone = gone
+        self._part = part
         self._vanish_files_max = vanish_files_max
 
     def items(self) -> Iterator[Item]:
@@ -201,8 +206,10 @@ class ListedFolder(FolderBatch):
                 expected=f"some of {recorded} recorded files",
                 found="none of them",
             )
+        if gone and self._part:
+            self.manifest_sha256 = listing_digest([*self._listing.seen(), *map(_missing, gone)])
         for location in sorted(gone):
-            yield _item(VANISHED, SeenFile(location, _NO_STAMP))
+            yield _item(VANISHED, _missing(location))
 
 
 class PlannedFolder(FolderBatch):
@@ -253,6 +260,10 @@ def _detail(file: SeenFile) -> dict[str, Any]:
         "inode": stamp.inode,
     }
     return detail if file.of is None else {**detail, "of": file.of}
+
+
+def _missing(location: str) -> SeenFile:
+    return SeenFile(location, _NO_STAMP)
 
 
 def _item(kind: str, file: SeenFile, *, key: str | None = None) -> Item:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lading.base.errors import SourceError, printable
+from lading.base.errors import RequestError, SourceError, printable
 from lading.ingest.source import (
     BatchRef,
     BatchRefused,
@@ -27,19 +28,34 @@ from lading.sources.photos.folders import (
     ROOT_KEY,
     Listing,
     folder_of,
+    is_folder,
     is_media,
     is_sidecar,
+    lies_below,
     list_folder,
 )
 from lading.sources.photos.importer import Importer
 from lading.sources.photos.open_batch import ListedFolder, PlannedFolder, still_holds
 from lading.sources.photos.options import PhotosOptions, parse_options
 from lading.sources.photos.reasons import REASONS, folder_reason, reason_of
-from lading.sources.photos.rules import digest_in, is_ignored, is_shortened
-from lading.storage.roots import FileMissing, RootMissing, SafeRoot, source_fault
+from lading.sources.photos.rules import digest_in, is_ignored, is_shortened, key_of
+from lading.storage.roots import (
+    FileMissing,
+    RootMissing,
+    SafeRoot,
+    source_fault,
+    split_relative,
+)
 
 KIND: Final = "photos"
 _READ_BYTES: Final = 1024 * 1024
+
+
+class BadFolder(RequestError):
+    """What was given is no path of a folder below the root of a source."""
+
+    code = "bad_folder"
+    next_step = "Give its path below the source's root, such as 2019/Crete."
 
 
 class PhotosSource:
@@ -83,6 +99,44 @@ class PhotosSource:
         """Every folder with pictures or videos; an unchanged one costs one look."""
         return discover(self._root, known, self.options)
 
+    def folder_meant(self, folder: str) -> str:
+        """The batch key of a folder that people name; empty for the root. Raises `BadFolder`."""
+        path = folder.strip("/")
+        if path in {"", ROOT_KEY}:
+            return ""
+        try:
+            split_relative(path)
+        except SourceError as error:
+            raise BadFolder(error.message, subject=printable(folder)) from error
+        return path if is_shortened(path) else key_of(path)
+
+    def discover_below(self, folder: str, known: Mapping[str, str]) -> Iterator[Discovered]:
+        """The folders with pictures below a folder, with all their files looked at."""
+        self._root.close()
+        try:
+            path = folder_of(self._root, folder)
+            if path is None or not is_folder(self._root, path, self.options):
+                return
+        except RootMissing as error:
+            raise SourceMissing(error.message, subject=str(self.options.path)) from error
+        # Whoever asks for one folder has a reason; a file written over is to be found.
+        options = replace(self.options, full_every_h=0)
+        yield from discover(self._root, known, options, below=path)
+
+    def lies_below(self, key: str, folder: str) -> bool:
+        """Whether a batch is this folder or surely below it."""
+        return lies_below(key, folder)
+
+    def is_there(self, key: str) -> bool:
+        """Whether there is such a folder now. Raises `SourceMissing`."""
+        try:
+            path = folder_of(self._root, key)
+            return path is not None and is_folder(self._root, path, self.options)
+        except RootMissing as error:
+            raise SourceMissing(error.message, subject=str(self.options.path)) from error
+        except SourceError:
+            return False
+
     @contextmanager
     def open_batch(self, batch: BatchRef) -> Iterator[OpenBatch]:
         """List the folder as it is now.
@@ -105,7 +159,8 @@ class PhotosSource:
             self._importer(batch, listing.folder, identity),
             fetches_max=self._fetches_max,
             digest=digest,
-            gone=batch.gone,
+            gone=batch.gone and not listing.there,
+            part=batch.part,
             vanish_files_max=self.options.vanish_files_max,
         )
 
@@ -160,6 +215,7 @@ class PhotosSource:
             self._deriving,
             thumbnail_side=self.options.thumbnail_side,
             batch_id=batch.id,
+            spare_last=batch.part,
             require_root=partial(self._require, identity),
         )
 
@@ -178,7 +234,7 @@ class PhotosSource:
         except FileMissing as error:
             if not batch.gone:
                 raise refused(REASONS["folder_gone"]) from error
-            return Listing("" if batch.key == ROOT_KEY else batch.key)
+            return Listing("" if batch.key == ROOT_KEY else batch.key, there=False)
         except SourceError as error:
             raise refused(folder_reason(folder or ""), found=error.message) from error
         if listing.empty and not batch.gone:
