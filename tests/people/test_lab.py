@@ -25,11 +25,11 @@ from lading.media.faces.rules import ChangeKind, Verdict
 from lading.media.faces.scanning import detection_of
 from lading.media.faces.settings import DetectionSettings, FaceSettings, MatchingSettings
 from lading.people.adopted import adopt_settings, settings_held
+from lading.people.adopting import adopt_run
 from lading.people.errors import LabTooLarge, NotPhotos, ReferenceUnclear, UnknownLabRun
-from lading.people.jobs import FACES_JOB_KIND, REFERENCES_JOB_KIND
+from lading.people.jobs import FACES_JOB_KIND, REFERENCES_JOB_KIND, Lined
 from lading.people.lab import (
     LAB_JOB_KIND,
-    adopt_run,
     compared_with_held,
     lab_run,
     run_lab,
@@ -102,9 +102,10 @@ def test_settings_are_tried_judged_and_adopted_and_a_run_writes_nothing_else(
         assert settings_held(conn).version == 0
         key = detection_of(FaceSettings().detection).key
         assert list(files_to_scan(conn, "home", digest_of("album"), key)) == []
-    adopted = adopt_run(people, number, matching=held, actor=ACTOR)
+    adopted, lined = adopt_run(people, number, matching=held, actor=ACTOR)
     assert adopted.settings == FaceSettings(draft.detection, held)
-    assert adopt_run(people, number, matching=held, actor=ACTOR) == adopted
+    assert lined == Lined()
+    assert adopt_run(people, number, matching=held, actor=ACTOR) == (adopted, lined)
     one = start_run(people, "home", "album", draft, file_name="anna.jpg", actor=ACTOR)
     assert [f.name for f in run_lab(people, one, stop=StopSignal()).files] == ["album/anna.jpg"]
     with pytest.raises(LabTooLarge):

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
 
 from lading.base.stopping import StopSignal
+from lading.base.units import format_duration
 from lading.bootstrap import open_lading
 from lading.cli import output
-from lading.cli.granting import DRY_RUN
+from lading.cli.granting import DRY_RUN, LIMIT
 from lading.cli.session import Session, with_session
 from lading.db import rehearsal
 from lading.library.people_queries import list_persons
 from lading.media.faces.rules import Match, explain
 from lading.media.faces.settings import FaceSettings
-from lading.people.adopted import settings_held
-from lading.people.lab import LabRun, adopt_run, compared_with_held, lab_run, run_lab, start_run
+from lading.people.adopted import Adopted, SettingsVersion, settings_held, settings_versions
+from lading.people.adopting import Effect, Scope, adopt_run, adopt_version, effects_of
+from lading.people.jobs import Lined
+from lading.people.lab import compared_with_held, finished_run, lab_run, run_lab, start_run
+from lading.people.lab_values import LabRun
 from lading.people.people import People
 
 THRESHOLDS: Final = {
@@ -43,14 +48,24 @@ def _settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("path", metavar="PATH")
 @click.option("--model", help="How the engine finds faces, such as hog or cnn.")
 @click.option("--side-max", type=int, help="Longest side of the picture looked at, in pixels.")
+@click.option("--upsample", type=int, help="How often the picture is doubled in size before.")
+@click.option(
+    "--person",
+    "persons",
+    multiple=True,
+    metavar="PERSON",
+    help="Tell only of faces that are, or lie nearest to, this person; may be repeated.",
+)
 @_settings_options
 @with_session
-def try_settings(session: Session, source: str, path: str, **chosen: Any) -> None:
+def try_settings(
+    session: Session, source: str, path: str, persons: tuple[str, ...], **chosen: Any
+) -> None:
     """Try settings on a photo or folder, and write nothing but the result.
 
     PATH is below the source; it ends in a slash for a folder, and is . for the top. What is not
-    given is as it holds now. `judge` tries other thresholds on the result, and `adopt` lets them
-    hold.
+    given is as it holds now. Faces are compared with everybody. `judge` tries other thresholds on
+    the result, and `adopt` lets them hold.
     """
     folder, _, file_name = path.strip().rpartition("/")
     if path == TOP:
@@ -65,6 +80,7 @@ def try_settings(session: Session, source: str, path: str, **chosen: Any) -> Non
             folder,
             settings,
             file_name=file_name or None,
+            persons=persons,
             actor=session.actor,
             enqueue=False,
         )
@@ -84,23 +100,122 @@ def judge_run(session: Session, run_id: int, **chosen: Any) -> None:
         _show_run(session, lading.people, run, settings)
 
 
+_SCOPE: Final = click.option(
+    "--scope",
+    type=click.Choice([each.value for each in Scope]),
+    default=Scope.NEW.value,
+    show_default=True,
+    help="What of the library is judged anew: nothing, unidentified faces, or everything.",
+)
+
+
 @click.command("adopt")
 @click.argument("run_id", type=int, metavar="RUN")
 @_settings_options
+@_SCOPE
 @DRY_RUN
 @with_session
-def adopt(session: Session, run_id: int, dry_run: bool, **chosen: Any) -> None:
-    """Let the settings of a run hold, with these thresholds; then `match` or `rescan`."""
+def adopt(session: Session, run_id: int, scope: str, dry_run: bool, **chosen: Any) -> None:
+    """Let the settings of a run hold, with these thresholds.
+
+    With --dry-run it is said what each scope would put in line, and how long that would take.
+    """
+    with open_lading(session.load_settings()) as lading:
+        run = finished_run(lading.people, run_id)
+        settings = FaceSettings.from_dict({**run.settings.as_dict(), **_given(chosen)})
+        if dry_run:
+            _show_effects(session, settings, effects_of(lading.people, settings, run), scope)
+            return
+        held, lined = adopt_run(
+            lading.people,
+            run_id,
+            matching=settings.matching,
+            scope=Scope(scope),
+            actor=session.actor,
+        )
+    _tell_adopted(session, held, lined)
+
+
+@click.command("revert")
+@click.argument("version", type=int, metavar="VERSION")
+@_SCOPE
+@DRY_RUN
+@with_session
+def revert(session: Session, version: int, scope: str, dry_run: bool) -> None:
+    """Let an earlier version of the settings hold again; 0 is what Lading comes with."""
     with (
         open_lading(session.load_settings()) as lading,
         rehearsal() if dry_run else nullcontext(),
     ):
-        run = lab_run(lading.people, run_id)
-        settings = FaceSettings.from_dict({**run.settings.as_dict(), **_given(chosen)})
-        held = adopt_run(lading.people, run_id, matching=settings.matching, actor=session.actor)
-    facts = {"version": held.version, "settings": held.settings.as_dict()}
+        held, lined = adopt_version(lading.people, version, scope=Scope(scope), actor=session.actor)
+    _tell_adopted(session, held, lined, dry_run=dry_run)
+
+
+@click.command("settings")
+@LIMIT
+@with_session
+def list_settings(session: Session, limit: int) -> None:
+    """The settings that hold, and those that held before, newest first."""
+    with open_lading(session.load_settings()) as lading, lading.db.read() as conn:
+        versions = settings_versions(conn, limit=limit)
+    if session.as_json:
+        output.emit({"versions": [_version(each) for each in versions]})
+        return
+    output.table(
+        ("version", "by", "at", "run", "changed"),
+        (
+            (
+                each.version,
+                each.adopted_by,
+                each.adopted_at,
+                each.lab_run,
+                "; ".join(f"{name} {old} to {new}" for name, (old, new) in each.changed.items()),
+            )
+            for each in versions
+        ),
+    )
+
+
+def _version(each: SettingsVersion) -> dict[str, Any]:
+    return {
+        "version": each.version,
+        "settings": each.settings.as_dict(),
+        "lab_run": each.lab_run,
+        "adopted_by": each.adopted_by,
+        "adopted_at": each.adopted_at,
+        "changed": {name: list(values) for name, values in each.changed.items()},
+    }
+
+
+def _show_effects(
+    session: Session, settings: FaceSettings, effects: list[Effect], scope: str
+) -> None:
+    if session.as_json:
+        shown = [{**asdict(each), "scope": each.scope.value} for each in effects]
+        output.emit(
+            {"settings": settings.as_dict(), "scope": scope, "effects": shown, "dry_run": True}
+        )
+        return
+    output.table(
+        ("scope", "files to look into", "faces to match", "jobs", "takes about"),
+        ((e.scope.value, e.scanned, e.faces, e.jobs, _takes(e.seconds)) for e in effects),
+    )
+    output.say(f"Nothing was written; --scope is {scope}.")
+
+
+def _takes(seconds: float | None) -> str:
+    return "unknown" if seconds is None else format_duration(seconds)
+
+
+def _tell_adopted(session: Session, held: Adopted, lined: Lined, *, dry_run: bool = False) -> None:
     for consequence in held.settings.consequences().values():
         output.note(consequence)
+    facts = {
+        "version": held.version,
+        "settings": held.settings.as_dict(),
+        "scans": lined.scans,
+        "matches": lined.matches,
+    }
     tell(session, facts, "adopted", dry_run=dry_run)
 
 

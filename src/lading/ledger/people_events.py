@@ -65,9 +65,13 @@ class FacesReset(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceSettingsAdopted(Event):
-    """Other settings for faces hold from now on; `changed` has what differs, before and after."""
+    """Other settings for faces hold from now on; `changed` has what differs, before and after.
+
+    They are those that were tried in `lab_run`, or of the version `again_of`, which holds again.
+    """
 
     kind: ClassVar[str] = "face_settings_adopted"
     version: int
     changed: dict[str, list[Any]]
     lab_run: int | None = None
+    again_of: int | None = None

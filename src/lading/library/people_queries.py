@@ -46,7 +46,7 @@ _FACES: Final = (
     .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
     .outerjoin(asset, asset.c.id == face_scan.c.asset_id)
 )
-_ORIGINALS: Final = (
+ORIGINALS: Final = (
     asset_file.c.role == ORIGINAL_ROLE,
     asset_file.c.deleted_at.is_(None),
     asset.c.deleted_at.is_(None),
@@ -75,7 +75,7 @@ def files_to_scan(
         .outerjoin(
             face_scan, and_(face_scan.c.asset_id == asset.c.id, face_scan.c.current == CURRENT)
         )
-        .where(photo_file.c.source == source, in_folder(digest), *_ORIGINALS)
+        .where(photo_file.c.source == source, in_folder(digest), *ORIGINALS)
         .order_by(photo_file.c.path_sha256)
         .limit(_PAGE)
     )
@@ -131,7 +131,7 @@ def folders_to_match(
     """The folders with faces that `faces_to_match` has."""
     faces = (
         select(face.c.id)
-        .where(face.c.scan_id == face_scan.c.id, _to_match(settings_digest, again=again))
+        .where(face.c.scan_id == face_scan.c.id, to_match(settings_digest, again=again))
         .exists()
     )
     return _folders(conn, faces, source)
@@ -147,7 +147,7 @@ def _folders(
         .outerjoin(
             face_scan, and_(face_scan.c.asset_id == asset.c.id, face_scan.c.current == CURRENT)
         )
-        .where(*_ORIGINALS)
+        .where(*ORIGINALS)
         .group_by(photo_file.c.source, photo_file.c.folder_sha256)
     )
     if wanted is not None:
@@ -169,12 +169,12 @@ def faces_to_match(
         select(asset_file.c.asset_id)
         .join_from(photo_file, asset_file, asset_file.c.id == photo_file.c.file_id)
         .join(asset, asset.c.id == asset_file.c.asset_id)
-        .where(photo_file.c.source == source, in_folder(digest), *_ORIGINALS)
+        .where(photo_file.c.source == source, in_folder(digest), *ORIGINALS)
     )
     query = _FACES.where(
         face_scan.c.current == CURRENT,
         face_scan.c.asset_id.in_(assets),
-        _to_match(settings_digest, again=again),
+        to_match(settings_digest, again=again),
     ).order_by(face.c.id)
     return [_face(row) for row in conn.execute(query)]
 
@@ -340,7 +340,8 @@ def _not_said(*states: FaceState) -> ColumnElement[bool]:
     )
 
 
-def _to_match(settings_digest: str, *, again: bool) -> ColumnElement[bool]:
+def to_match(settings_digest: str, *, again: bool) -> ColumnElement[bool]:
+    """What holds for unidentified faces and, with `again`, those identified by other settings."""
     if not again:
         return _not_said(FaceState.CONFIRMED, FaceState.SUGGESTED)
     by_these = (

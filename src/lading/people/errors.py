@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lading.base.errors import RequestError
+from collections.abc import Mapping
+from typing import Any
+
+from lading.base.errors import RequestError, SourceError
 
 
 class NotPhotos(RequestError):
@@ -35,3 +38,43 @@ class LabTooLarge(RequestError):
     code = "lab_too_large"
     http_status = 422
     next_step = "Choose another folder, or a single file of it."
+
+
+class NotAsTakenIn(SourceError):
+    """A file is not as it was when it was taken in, so that its faces would be somebody else's."""
+
+    code = "not_as_taken_in"
+    next_step = "Scan the source, and queue the folder of the file; then try again."
+
+
+class UnknownFaceSettings(RequestError):
+    """There is no version of that number of the settings for faces."""
+
+    code = "unknown_face_settings"
+    http_status = 404
+    next_step = "`lading people settings` lists the versions."
+
+
+class SettingsAdoptedMeanwhile(RequestError):
+    """Other settings for faces hold than those that a change was decided upon."""
+
+    code = "settings_adopted_meanwhile"
+    http_status = 409
+    next_step = "Compare both; if yours shall hold, adopt them again from the page as it is now."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: str,
+        found: str,
+        current: Mapping[str, Any],
+        yours: Mapping[str, Any],
+    ) -> None:
+        super().__init__(message, subject="settings", expected=expected, found=found)
+        self.current = dict(current)
+        self.yours = dict(yours)
+
+    def as_dict(self) -> dict[str, object]:
+        """The facts, with both versions."""
+        return super().as_dict() | {"current": self.current, "yours": self.yours}

@@ -84,11 +84,13 @@ class People:
         actor: str,
         folder: str | None = None,
         everything: bool = False,
+        match_again: bool = False,
     ) -> Lined:
         """Put in line that faces are found where they were not, and matched.
 
         Where the engine or its settings changed they count as not found. With `everything`, faces
-        are looked for anew in all files; what people decided stays. Raises `NotPhotos`.
+        are looked for anew in all files; what people decided stays. With `match_again`, what
+        `match` would put in line is so in all other folders too. Raises `NotPhotos`.
         """
         self._check(source)
 
@@ -102,7 +104,14 @@ class People:
             return _within(folders_to_scan(conn, key, source), folder)
 
         found = self.db.run(folders)
-        return self._line_up(found, actor=actor, scan=True, after=self._references_first(actor))
+        first = self._references_first(actor)
+        lined = self._line_up(found, actor=actor, scan=True, after=first)
+        if match_again:
+            scanned = {(each.source, each.digest) for each in found}
+            others = self._to_match(source, folder, again=True)
+            rest = [each for each in others if (each.source, each.digest) not in scanned]
+            lined += self._line_up(rest, actor=actor, scan=False, after=first)
+        return lined
 
     def match(
         self,
@@ -117,10 +126,7 @@ class People:
         other settings. Raises `NotPhotos`.
         """
         self._check(source)
-        with self.db.read() as conn:
-            digest = settings_held(conn).settings.matching.digest
-            found = folders_to_match(conn, digest, again=again, source=source)
-        folders = _within(found, folder)
+        folders = self._to_match(source, folder, again=again)
         return self._line_up(folders, actor=actor, scan=False, persons=persons, again=again)
 
     def reset(self, source: str | None = None, *, actor: str, folder: str | None = None) -> int:
@@ -143,6 +149,14 @@ class People:
         """The root of a source. Raises `NotPhotos`."""
         self._check(source)
         return self.roots[source]
+
+    def _to_match(
+        self, source: str | None, folder: str | None, *, again: bool
+    ) -> list[FolderOfFaces]:
+        with self.db.read() as conn:
+            digest = settings_held(conn).settings.matching.digest
+            found = folders_to_match(conn, digest, again=again, source=source)
+        return _within(found, folder)
 
     def _references_first(self, actor: str) -> int | None:
         """The job that has to be done before anything is matched, if one has."""

@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 from lading.bootstrap import open_lading
 from lading.cli import output
 from lading.cli.granting import DRY_RUN, LIMIT, change
-from lading.cli.people_lab import adopt, judge_run, tell, try_settings
+from lading.cli.people_lab import (
+    adopt,
+    judge_run,
+    list_settings,
+    revert,
+    tell,
+    try_settings,
+)
 from lading.cli.session import Session, with_session
 from lading.db import rehearsal
 from lading.library.people import (
@@ -369,7 +376,7 @@ def reset(session: Session, source: str | None, folder: str | None, dry_run: boo
     )
 
 
-for each in (try_settings, judge_run, adopt):
+for each in (try_settings, judge_run, adopt, revert, list_settings):
     command.add_command(each)
 
 

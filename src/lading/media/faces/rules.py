@@ -189,6 +189,45 @@ class Histogram(NamedTuple):
     different: tuple[int, ...]
 
 
+class Distances(NamedTuple):
+    """How far faces that people confirmed lie from the person they are of, and from others.
+
+    `different` has each of the nearest other persons; a good `distance_max` parts the two.
+    """
+
+    same: tuple[float, ...]
+    different: tuple[float, ...]
+
+    def lost(self, distance_max: float) -> int:
+        """How many faces are too far from their own person."""
+        return sum(distance > distance_max for distance in self.same)
+
+    def taken(self, distance_max: float) -> int:
+        """How many pairs of a face and somebody else are near enough to be taken for one."""
+        return sum(distance <= distance_max for distance in self.different)
+
+    def histogram(self, *, bins: int = 24, width: float = 0.05) -> Histogram:
+        """How many of them lie where."""
+        counted = [[0] * bins, [0] * bins]
+        for counts, distances in zip(counted, self, strict=True):
+            for distance in distances:
+                # 0.3 by 0.05 is a little less than 6.
+                counts[min(int(round(distance / width, DISTANCE_DIGITS)), bins - 1)] += 1
+        return Histogram(width, tuple(counted[0]), tuple(counted[1]))
+
+
+def distances_of(faces: Iterable[Measured], confirmed: Mapping[Id, Id]) -> Distances:
+    """The distances of faces that people confirmed, of which `confirmed` says the person."""
+    same: list[float] = []
+    different: list[float] = []
+    for measured in faces:
+        if (person := confirmed.get(measured.face)) is None:
+            continue
+        for candidate in measured.candidates:
+            (same if candidate.person == person else different).append(candidate.distance)
+    return Distances(tuple(same), tuple(different))
+
+
 def distance_histogram(
     faces: Iterable[Measured],
     confirmed: Mapping[Id, Id],
@@ -196,16 +235,8 @@ def distance_histogram(
     bins: int = 24,
     width: float = 0.05,
 ) -> Histogram:
-    """The distances of faces that people confirmed, of which `confirmed` says the person."""
-    same, different = [0] * bins, [0] * bins
-    for measured in faces:
-        if (person := confirmed.get(measured.face)) is None:
-            continue
-        for candidate in measured.candidates:
-            counts = same if candidate.person == person else different
-            # 0.3 by 0.05 is a little less than 6.
-            counts[min(int(round(candidate.distance / width, DISTANCE_DIGITS)), bins - 1)] += 1
-    return Histogram(width, tuple(same), tuple(different))
+    """How many of the distances of confirmed faces lie where; see `distances_of`."""
+    return distances_of(faces, confirmed).histogram(bins=bins, width=width)
 
 
 SAME_FACE_OVERLAP: Final = 0.4
