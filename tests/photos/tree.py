@@ -38,7 +38,7 @@ class PhotosBench(SourceBench):
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.root = folder / "photos"
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         self.options = {"path": str(self.root), "stable_for_s": 0, **options}
         self.source: PhotosSource = self.opened()
         self._withdrawn: dict[str, Path] = {}

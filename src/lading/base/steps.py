@@ -1,4 +1,4 @@
-"""The step boundaries of imports and uploads, enumerated: tests end the process at each (G2).
+"""The step boundaries of work that writes, enumerated: tests end the process at each (G2).
 
 Production code calls `reach(step)`; it costs one comparison. Only `lading.testing` installs an
 observer.
@@ -57,7 +57,17 @@ class SortStep(StrEnum):
     SORT_SETTLED = "sort_settled"
 
 
-AnyStep = Step | RecordingStep | SortStep
+class FaceStep(StrEnum):
+    """Every place where finding faces, or saying whose they are, could be cut off."""
+
+    FACES_FOUND = "faces_found"
+    FACES_WRITTEN = "faces_written"
+    FACES_COMMITTED = "faces_committed"
+    MATCHES_WRITTEN = "matches_written"
+    MATCHES_COMMITTED = "matches_committed"
+
+
+AnyStep = Step | RecordingStep | SortStep | FaceStep
 
 _observer: Callable[[Any], None] | None = None  # which compares, whatever kind of step comes
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
 from lading.base.progress import Progress
+from lading.base.steps import FaceStep, reach
 from lading.db import Database
 from lading.jobs.context import JobContext, JobResult
 from lading.library.faces import known_faces, save_scan
@@ -101,7 +102,9 @@ class _Folder:
         else:
             self._done += 1
         facts = scan_facts(outcome, self._settings, self._how)
-        self._context.run(partial(save_found, file.asset_id, facts), self._progress(file))
+        reach(FaceStep.FACES_FOUND)
+        self._context.run(partial(_save, file.asset_id, facts), self._progress(file))
+        reach(FaceStep.FACES_COMMITTED)
 
     def _beat(self) -> None:
         """A file may take long, and a stop is not to wait for it."""
@@ -126,6 +129,11 @@ def is_as_recorded(root: SafeRoot, file: FileToScan) -> bool:
         return False
     seen = (found.size_bytes, found.mtime_ns, found.inode & _INODE_BITS)
     return seen == (file.size_bytes, file.mtime_ns, file.inode)
+
+
+def _save(asset_id: int, facts: ScanFacts, conn: Connection) -> None:
+    save_found(asset_id, facts, conn)
+    reach(FaceStep.FACES_WRITTEN)
 
 
 def save_found(asset_id: int, found: ScanFacts, conn: Connection) -> list[int]:

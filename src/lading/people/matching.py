@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from lading.base.progress import Progress
+from lading.base.steps import FaceStep, reach
 from lading.db import Database
 from lading.jobs.context import JobContext, JobResult
 from lading.library.faces import save_suggestions
@@ -92,6 +93,7 @@ def match_folder(db: Database, context: JobContext) -> JobResult:
             partial(_write, [face.id for face in chunk], suggestions, everybody.group(whom)),
             Progress(items_done=done, items_total=len(faces), current=str(params["folder"])),
         )
+        reach(FaceStep.MATCHES_COMMITTED)
     return JobResult()
 
 
@@ -142,4 +144,6 @@ def _ids(persons: Iterable[int]) -> frozenset[Id]:
 def _write(
     compared: list[int], suggestions: list[Suggestion], group: set[int], conn: Connection
 ) -> int:
-    return save_suggestions(conn, compared, suggestions, group)
+    saved = save_suggestions(conn, compared, suggestions, group)
+    reach(FaceStep.MATCHES_WRITTEN)
+    return saved

@@ -10,7 +10,7 @@ import signal
 import threading
 from dataclasses import dataclass
 
-from lading.base.steps import AnyStep, RecordingStep, SortStep, Step, observe
+from lading.base.steps import AnyStep, FaceStep, RecordingStep, SortStep, Step, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +66,5 @@ def record_steps() -> list[AnyStep]:
 
 
 def _step(name: str) -> AnyStep:
-    steps: tuple[AnyStep, ...] = (*Step, *RecordingStep, *SortStep)
+    steps: tuple[AnyStep, ...] = (*Step, *RecordingStep, *SortStep, *FaceStep)
     return next(step for step in steps if step == name)
