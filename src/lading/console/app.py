@@ -27,8 +27,9 @@ from lading.accounts.accounts import Accounts
 from lading.accounts.values import Caller, Permission
 from lading.base.version import __version__
 from lading.bootstrap import Lading
-from lading.console import api, media, pages, security
+from lading.console import api, face_pictures, media, pages, security
 from lading.console.failures import Failures
+from lading.console.kept_pictures import KeptPictures
 from lading.console.live import events, stream
 from lading.console.live.fragments import Fragments
 from lading.console.live.live import Live
@@ -49,6 +50,7 @@ from lading.console.security.guards import requires
 from lading.console.security.hosts import KnownHosts
 from lading.console.static_files import StaticFiles
 from lading.console.status import StatusReader
+from lading.sorting.previews import Previews
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 _LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -74,6 +76,8 @@ def open_console(lading: Lading) -> Console:
         series=SeriesReader(lading.db),
         status=StatusReader(lading, version=__version__, engine=engine),
         alike=AlikeWatch(),
+        face_pictures=KeptPictures(),
+        sort_previews=Previews(lading.db, lading.sorting),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )
 
@@ -101,6 +105,7 @@ def build_app(console: Console, *, host: str, port: int) -> Litestar:
                     *stream.routes(streams, reading),
                     *events.routes(streams, reading),
                     *media.routes(),
+                    *face_pictures.routes(),
                 ],
             )
         ],
@@ -115,7 +120,7 @@ def build_app(console: Console, *, host: str, port: int) -> Litestar:
         ],
         exception_handlers=Failures(console.renderer).handlers(),
         request_max_body_size=BODY_BYTES_MAX,
-        on_shutdown=[streams.close],
+        on_shutdown=[streams.close, console.sort_previews.close],
         openapi_config=_openapi(),
     )
     app.state.live = streams

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lading.accounts.accounts import Accounts
 from lading.bootstrap import Lading
+from lading.console.kept_pictures import KeptPictures
 from lading.console.readers.alike_watch import AlikeWatch
 from lading.console.readers.engine import EngineReader
 from lading.console.readers.metrics import MetricsReader
@@ -15,6 +16,7 @@ from lading.console.readers.series import SeriesReader
 from lading.console.render import Renderer
 from lading.console.status import StatusReader
 from lading.operations.operations import Operations
+from lading.sorting.previews import Previews
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +33,6 @@ class Console:
     series: SeriesReader
     status: StatusReader
     alike: AlikeWatch
+    face_pictures: KeptPictures
+    sort_previews: Previews
     renderer: Renderer

@@ -84,6 +84,7 @@ MENU: Final[Sequence[MenuGroup]] = (
         (
             MenuEntry("Assets", "/library/assets", "l"),
             MenuEntry("Photos", "/photos", of_source="photos"),
+            MenuEntry("People", "/people", of_source="photos"),
             MenuEntry("Galleries", "/library/galleries"),
             MenuEntry("Collections", "/library/collections"),
             MenuEntry("Events", "/library/events"),

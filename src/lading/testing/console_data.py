@@ -36,6 +36,7 @@ from lading.testing.console_busy import (
 from lading.testing.console_failing import AWAY, make_failing
 from lading.testing.console_imported import UPSTREAM, make_imported
 from lading.testing.console_large import make_large
+from lading.testing.console_people import PEOPLE_TOML, make_people
 from lading.testing.console_photos import PHOTOS_TOML, make_photos
 from lading.testing.console_recordings import RECORDINGS_TOML, make_recordings
 from lading.testing.seed_57 import SOURCE, insert_seed_57
@@ -95,6 +96,7 @@ DATA: Final[Mapping[str, Callable[[Lading], None]]] = {
     "archive": make_archive,
     "recordings": make_recordings,
     "photos": make_photos,
+    "people": make_people,
 }
 """What an installation can hold, by name."""
 
@@ -102,6 +104,7 @@ _MORE_SOURCES: Final[Mapping[str, str]] = {
     "archive": BUCKET_TOML,
     "recordings": RECORDINGS_TOML,
     "photos": PHOTOS_TOML,
+    "people": PEOPLE_TOML,
 }
 
 BASED_ON: Final[Mapping[str, str]] = {"busy": "imported", "paused": "busy"}

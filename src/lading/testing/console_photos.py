@@ -83,7 +83,7 @@ def encode(look: str, *, side: int = 240, shift: int = 0, **exif: Any) -> bytes:
     image = image.crop((shift, 0, shift + 320, 240))
     image = image.resize((side * 4 // 3, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
-    image.save(written, "JPEG", quality=90, exif=_exif(**exif))
+    image.save(written, "JPEG", quality=90, exif=exif_of(**exif))
     return written.getvalue()
 
 
@@ -131,12 +131,13 @@ def _png(number: int) -> bytes:
     return written.getvalue()
 
 
-def _exif(
+def exif_of(
     *,
     taken: datetime | None = None,
     offset: str | None = None,
     place: tuple[float, float] | None = None,
 ) -> bytes:
+    """The metadata of a camera that knows so much."""
     from PIL import Image  # noqa: PLC0415
 
     block = Image.Exif()

@@ -29,6 +29,7 @@ from lading.testing.seed_57 import SOURCE
 
 RECORDINGS = "recordings"
 PHOTOS = "photos"
+PEOPLE = "people"
 LISTS = (
     "/",
     "/import",
@@ -64,6 +65,7 @@ LISTS = (
     "/photos/folders",
     "/photos/duplicates",
     "/photos/duplicates?kind=same",
+    "/people",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
 
@@ -206,7 +208,7 @@ class Places:
 
 def data_for(route: str) -> str:
     """What a page is looked at with, so that it has something to show."""
-    named = (name for name in (ARCHIVE, RECORDINGS, PHOTOS) if route.startswith(f"/{name}"))
+    named = (name for name in (ARCHIVE, RECORDINGS, PHOTOS, PEOPLE) if route.startswith(f"/{name}"))
     return next(named, "busy")
 
 
