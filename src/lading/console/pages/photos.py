@@ -35,6 +35,7 @@ VIEWS: Final[Mapping[str, str]] = {
     "/photos/places": "Places",
     "/photos/folders": "Folders",
     "/photos/duplicates": "Duplicates",
+    "/photos/sorting": "Sorting",
 }
 """The ways to look at photos, by address."""
 
