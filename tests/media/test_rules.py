@@ -232,3 +232,30 @@ def test_a_file_belongs_to_one_other_at_most_in_any_order(names: list[str]) -> N
     assert len({each.name for each in found}) == len(found)
     assert all(each.name != each.to and each.to in names for each in found)
     assert all(each == Belongs(each.name, each.to, Companion(each.companion)) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "of"),
+    [
+        ("IMG_1.AAE", "IMG_1.HEIC"),
+        ("IMG_1.HEIC.json", "IMG_1.HEIC"),
+        ("IMG_2.jpg.supplemental-metadata.json", "IMG_2.jpg"),
+        ("IMG_2.jpg.suppl.json", "IMG_2.jpg"),
+        ("IMG_2.jpg(1).json", "IMG_2(1).jpg"),
+        ("IMG_2.jpg.supplemental-metadata(1).json", "IMG_2(1).jpg"),
+        ("MVI_3.MOV.json", "MVI_3.MOV"),
+        ("x" * 46 + ".json", "x" * 50 + ".jpg"),
+        ("metadata.json", None),
+        ("IMG_2.json", None),
+        ("IMG_2-edited.jpg.json", None),
+        ("IMG_1.AAE.json", None),
+        (".json", None),
+    ],
+)
+def test_what_apple_and_google_keep_beside_a_picture_belongs_to_it(
+    sidecar: str, of: str | None
+) -> None:
+    names = ["IMG_1.HEIC", "IMG_1.MOV", "IMG_1.AAE", "IMG_2.jpg", "IMG_2(1).jpg", "MVI_3.MOV"]
+    names += ["x" * 50 + ".jpg", sidecar]
+    found = pair(names, pictures=frozenset({"heic", "jpg"}), raws=frozenset({"dng"}))
+    assert next((one.to for one in found if one.name == sidecar), None) == of

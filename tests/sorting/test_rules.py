@@ -137,6 +137,21 @@ def test_companions_keep_their_endings_and_one_too_many_is_alone() -> None:
     ]  # fmt: skip
 
 
+def test_what_apple_and_google_say_of_a_picture_goes_along_and_still_belongs_to_it() -> None:
+    belongs = [
+        Belongs("a.aae", "a.heic", Companion.AAE),
+        Belongs("a.heic.suppl.json", "a.heic", Companion.TAKEOUT),
+        Belongs("a(1).mov", "a.heic", Companion.LIVE_VIDEO),
+        Belongs("a.mov(1).json", "a(1).mov", Companion.TAKEOUT),
+    ]
+    assert groups_of(["a.heic", *(one.name for one in belongs)], belongs) == [
+        Group("a.heic", {
+            "a.heic": ".heic", "a(1).mov": ".mov", "a.aae": ".aae",
+            "a.heic.suppl.json": ".heic.suppl.json", "a.mov(1).json": ".mov.json",
+        }),
+    ]  # fmt: skip
+
+
 def test_a_group_is_somewhere_only_if_all_of_it_is() -> None:
     seats = {1: [Seat.SAME, Seat.FREE], 2: [Seat.FREE, Seat.TAKEN], 3: [Seat.SAME, Seat.SAME]}
     assert choose_number(seats.__getitem__) == (3, Seat.SAME)

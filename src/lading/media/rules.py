@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -193,6 +193,26 @@ class Companion(StrEnum):
     RAW = "raw"
     LIVE_VIDEO = "live_video"
     XMP = "xmp"
+    AAE = "aae"
+    """How Apple's Photos has edited it."""
+    TAKEOUT = "takeout"
+    """What Google Photos knows of it, in an export."""
+
+
+SIDECARS: Final[Mapping[str, Companion]] = {
+    "xmp": Companion.XMP,
+    "aae": Companion.AAE,
+    "json": Companion.TAKEOUT,
+}
+"""By ending, the files that are nothing by themselves: they say something of another one."""
+# What Google puts between a name and `.json`, and cuts short as it pleases; the number of a name
+# that was taken stands behind all of it.
+_TAKEOUT: Final = re.compile(
+    r"(?P<name>.+?)(?P<said>\.s[a-z-]*)?(?P<number>\(\d{1,4}\))?\.json", re.IGNORECASE | re.DOTALL
+)
+_TAKEOUT_SAID: Final = ".supplemental-metadata"
+_TAKEOUT_NAME_CHARS: Final = 46
+"""Longer names are cut there before `.json` is put behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +231,31 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
+def sidecar_kind(name: str) -> Companion | None:
+    """What a file is that can be no more than a sidecar, by the ending of its name."""
+    stem, ending = _split(name)
+    return SIDECARS.get(ending) if stem else None
+
+
+def takeout_names(name: str) -> tuple[str, ...]:
+    """The names that a file of Google's Takeout may be about, the likeliest first.
+
+    `a.jpg.json`, `a.jpg.supplemental-metadata.json` and `a.jpg.suppl.json` are about `a.jpg`,
+    `a.jpg(1).json` is about `a(1).jpg`. A name of 46 characters may be the beginning of one.
+    """
+    match = _TAKEOUT.fullmatch(name)
+    if match is None:
+        return ()
+    found, said, number = match["name"], match["said"] or "", match["number"] or ""
+    if not _TAKEOUT_SAID.startswith(said.lower()):
+        found, said = found + said, ""
+    stem, dot, ending = found.rpartition(".")
+    numbered = f"{stem}{number}{dot}{ending}" if stem else f"{found}{number}"
+    # What looks like a number of Google's may be part of the name, and so may the rest.
+    every = (numbered, found + number, name.rpartition(".")[0])
+    return tuple(dict.fromkeys(every))
+
+
 def pair(
     names: Iterable[str],
     *,
@@ -222,19 +267,24 @@ def pair(
 
     `pictures`, `raws` and `videos` are endings in lower case, without the dot. A RAW belongs to
     the picture of its name, a video of a live photo as well; `a.jpg.xmp` belongs to `a.jpg`, and
-    `a.xmp` to the RAW of that name, else to the picture, else to the video. Case and the form of
+    `a.xmp` to the RAW of that name, else to the picture, else to the video; `a.aae` likewise, but
+    to the picture first; a file of Takeout to the one whose whole name it has. Case and the form of
     accents do not matter, but a file whose name agrees in them is preferred. Where two are as
     good, as `A.JPG` and `a.jpg` are for `a.Cr2`, nothing is guessed.
     """
     every = sorted(set(names))
+    media = pictures | raws | videos
     by_name: dict[str, list[str]] = defaultdict(list)
     by_stem: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_beginning: dict[str, list[str]] = defaultdict(list)
     for name in every:
         stem, ending = _split(name)
         by_name[folded(name)].append(name)
         for group, endings in (("picture", pictures), ("raw", raws), ("video", videos)):
             if ending in endings:
                 by_stem[group, folded(stem)].append(name)
+                if len(name) > _TAKEOUT_NAME_CHARS:
+                    by_beginning[folded(name[:_TAKEOUT_NAME_CHARS])].append(name)
     found = []
     for name in every:
         stem, ending = _split(name)
@@ -244,6 +294,15 @@ def pair(
             groups = [by_name[folded(stem)]] if folded(stem) in by_name else []
             groups += [by_stem.get((g, folded(stem)), []) for g in ("raw", "picture", "video")]
             companion = Companion.XMP
+        elif ending == "aae":
+            groups = [by_stem.get((g, folded(stem)), []) for g in ("picture", "raw", "video")]
+            companion = Companion.AAE
+        elif ending == "json":
+            about = takeout_names(name)
+            groups = [by_name.get(folded(one), []) for one in about]
+            groups = [[one for one in group if _split(one)[1] in media] for group in groups]
+            groups += [by_beginning.get(folded(one), []) for one in about]
+            stem, companion = about[0] if about else stem, Companion.TAKEOUT
         elif ending in raws:
             groups, companion = [by_stem.get(("picture", folded(stem)), [])], Companion.RAW
         elif ending in videos:

@@ -19,7 +19,7 @@ from lading.db import Database
 from lading.library.photo_places import PlacedPhoto, photo_at, photos_in
 from lading.library.photo_values import FilePlace, FileStamp
 from lading.media.kind import RAW_ENDINGS, types_by_name
-from lading.media.rules import Belongs, folded, pair
+from lading.media.rules import Belongs, folded, pair, sidecar_kind
 from lading.sorting.errors import MoveRefused
 from lading.sorting.rules import (
     Group,
@@ -133,7 +133,7 @@ class Planner:
         if not media:
             return
         stays = not self._source.is_writable(folder)
-        named = [*media, *(n for n in found if n.lower().endswith(".xmp") and n not in recorded)]
+        named = [*media, *(n for n in found if sidecar_kind(n) and n not in recorded)]
         groups = [
             (group, [_File(name, found[name], recorded.get(name)) for name in group.tails])
             for group in groups_of(named, _pairs(named))

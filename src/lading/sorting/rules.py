@@ -16,7 +16,7 @@ from enum import StrEnum
 from string import Formatter
 from typing import Final
 
-from lading.media.rules import Belongs, folded
+from lading.media.rules import Belongs, Companion, folded
 from lading.sorting.errors import BadPattern
 
 NAME_BYTES_MAX: Final = 255
@@ -297,10 +297,13 @@ class Group:
 def groups_of(names: Iterable[str], belongs: Iterable[Belongs]) -> list[Group]:
     """Each file with its companions; every name is in one group.
 
-    `a.jpg.xmp` keeps the ending `.jpg.xmp`. One that would get the name of another of its group,
-    as `a.MOV` beside `a.mov`, is a group of its own.
+    `a.jpg.xmp` keeps the ending `.jpg.xmp`, and so does what Takeout says of it. One that would get
+    the name of another of its group, as `a.MOV` beside `a.mov`, is a group of its own.
     """
-    parents = {one.name: one.to for one in belongs}
+    related = list(belongs)
+    parents = {one.name: one.to for one in related}
+    # These have the name of another one with its ending, though it may be cut short.
+    whole = {one.name for one in related if one.companion is Companion.TAKEOUT}
     every = sorted(set(names))
     tails: dict[str, dict[str, str]] = {}
     waiting = sorted(every, key=lambda name: (_depth(name, parents), name))
@@ -312,7 +315,13 @@ def groups_of(names: Iterable[str], belongs: Iterable[Belongs]) -> list[Group]:
         if parent is not None and parent in root:
             group = tails[root[parent]]
             above = group[parent]
-            tail = above + ending if folded(stem) == folded(parent) else ending
+            rest = clean_text(name.removeprefix(parent)).rstrip(" .")
+            if name.startswith(parent):
+                tail = above + rest
+            elif name in whole or folded(stem) == folded(parent):
+                tail = above + ending
+            else:
+                tail = ending
             if folded(tail) not in {folded(other) for other in group.values()}:
                 group[name] = tail
                 root[name] = root[parent]
