@@ -1,9 +1,9 @@
-"""What was done to where photos lie, as events of the ledger."""
+"""What was done to where photos lie and to when they were taken, as events of the ledger."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lading.ledger.events import Event
 
@@ -27,3 +27,14 @@ class PhotosSortUndone(Event):
     run: str
     target: str
     moves: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoDatesChanged(Event):
+    """An operation changed when these photos count as taken; their files are as they were."""
+
+    kind: ClassVar[str] = "photo_dates_changed"
+    operation: str
+    verb: str
+    content_hashes: list[str]
+    params: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -137,6 +137,19 @@ _SET_TAKEN: Final = (
 def is_possible(at: datetime) -> bool:
     """Whether a correction may lead to this moment."""
     return FIRST_TIME <= at < END_OF_TIMES
+
+
+def shiftable(by: timedelta) -> tuple[datetime, datetime]:
+    """From which moment on, and before which, a photo has to be taken to be shifted by so much."""
+    return _clamped(FIRST_TIME, by), _clamped(END_OF_TIMES, by)
+
+
+def _clamped(bound: datetime, by: timedelta) -> datetime:
+    try:
+        moved = bound - by
+    except OverflowError:
+        return FIRST_TIME if by > timedelta() else END_OF_TIMES
+    return min(max(moved, FIRST_TIME), END_OF_TIMES)
 
 
 def dated_photos(

@@ -35,6 +35,7 @@ from lading.library.trash import (
 from lading.library.values import ContainerRef
 from lading.operations.acknowledging import acknowledge, unacknowledge
 from lading.operations.filters import CONTAINER_KINDS, KINDS
+from lading.operations.photo_dates import DATE_VERBS, date_photos
 from lading.operations.rules import Judged
 from lading.operations.states import TargetOutcome
 from lading.operations.values import Operation, Resource, Verb
@@ -85,6 +86,8 @@ def chunk_act(wanted: Operation) -> Act | None:
         return Act(lambda conn, rows: _acknowledge(conn, wanted, rows), "already_acknowledged")
     if wanted.verb is Verb.UNACKNOWLEDGE:
         return Act(lambda conn, rows: _unacknowledge(conn, wanted, rows), "not_acknowledged")
+    if wanted.verb in DATE_VERBS:
+        return Act(lambda conn, rows: date_photos(conn, wanted, rows), "date_impossible")
     act = _LIBRARY_ACTS.get(wanted.verb)
     if act is None:
         return None

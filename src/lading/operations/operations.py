@@ -18,11 +18,13 @@ from lading.jobs.context import Handler
 from lading.jobs.values import NewJob
 from lading.ledger.chain import Entry, append_all
 from lading.ledger.operation_events import OperationStarted
+from lading.library.tables import photo_date_change
 from lading.operations import queries, selections
 from lading.operations.carrying_out import run_at_once, run_operation
 from lading.operations.errors import BadOperation, NotUndoable
 from lading.operations.filters import Raw
 from lading.operations.params import checked_params
+from lading.operations.photo_dates import DATE_VERBS
 from lading.operations.previews import count, preview
 from lading.operations.problem_desk import Problems
 from lading.operations.queries import OperationFilter
@@ -234,12 +236,16 @@ class Operations:
 
     # -- scans
 
-    def request_scan(self, source: str, *, actor: str, accept_root: bool = False) -> int:
-        """Have a worker scan a source; the number of the job, also of one that waits already.
+    def request_scan(
+        self, source: str, *, actor: str, accept_root: bool = False, folder: str | None = None
+    ) -> int:
+        """Have a worker scan a source, or a `folder` of it; the job, also one that waits already.
 
-        Raises `UnknownSource`.
+        Raises `UnknownSource`, `NoFolderScans`, and `RequestError` for what is no folder.
         """
-        return enqueue_scan(self.ingest.parts, source, actor=actor, accept_root=accept_root)
+        return enqueue_scan(
+            self.ingest.parts, source, actor=actor, accept_root=accept_root, folder=folder
+        )
 
     def handlers(self) -> Mapping[str, Handler]:
         """What a worker needs to carry out operations and scans."""
@@ -357,11 +363,15 @@ def _inverse_of(
         # What has a code was done in a way that cannot be taken back exactly.
         result.code.is_(None),
     )
+    if undone.verb in DATE_VERBS:
+        # With what was dated along, and what took the place of a file since.
+        changed = photo_date_change.c
+        wanted = select(changed.asset_id).where(changed.operation == undone.key)
     resource = Resource.JOBS if by_job else undone.resource
     chosen = selections.make(conn, resource, wanted, actor=actor)
     if not chosen.count:
         raise NotUndoable("nothing of it can be taken back exactly", subject=undone.key)
-    return INVERSES[undone.verb], chosen, undo_params(undone.verb, undone.params)
+    return INVERSES[undone.verb], chosen, undo_params(undone.verb, undone.params, undone.key)
 
 
 def _require_undoable(undone: Operation) -> None:

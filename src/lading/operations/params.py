@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lading.jobs.values import PRIORITY_MAX, PRIORITY_MIN
+from lading.operations.date_params import date_params
 from lading.operations.errors import BadOperation
 from lading.operations.values import Verb
 
@@ -29,6 +30,8 @@ def checked_params(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
             known = {"site": _required_text(params, "site")}
         case Verb.ADD_TO_PACKAGE | Verb.REMOVE_FROM_PACKAGE:
             known = {"package": _required_text(params, "package")}
+        case Verb.SHIFT_TAKEN | Verb.SET_TAKEN | Verb.RESTORE_TAKEN:
+            known = date_params(verb, params)
         case Verb.PREFLIGHT:
             known = {"check_bytes": bool(params.get("check_bytes", False)) or None}
         case _:

@@ -13,6 +13,7 @@ from lading.base.units import format_count
 from lading.ingest.parts import IngestParts
 from lading.ledger.states import BatchState, Decision
 from lading.ledger.tables import ingest_batch, ingest_batch_item
+from lading.operations.photo_dates import DATE_VERBS, date_changes
 from lading.operations.rules import SENTENCES, Judged
 from lading.operations.subjects import Subject, subject
 from lading.operations.tables import selection_member
@@ -21,6 +22,8 @@ from lading.storage.space import free_bytes
 
 SKIPPED_SHOWN: Final = 50
 CONFLICTS_SHOWN: Final = 20
+DATES_SHOWN: Final = 20
+_LOOKED_AT: Final = 1_000
 CONFLICT_BATCHES_MAX: Final = 2_000
 """Among more batches than that, nobody waits for a comparison of all their items."""
 
@@ -60,6 +63,7 @@ def preview(
         else:
             warnings.append("So many batches are not compared with each other beforehand.")
         warnings += _queue_warnings(sums, free_after, removes, conflicts, paused=intake_paused)
+    shown = _eligible(conn, about) if verb in DATE_VERBS else []
     return Preview(
         verb=verb,
         resource=chosen.resource,
@@ -73,6 +77,7 @@ def preview(
         free_after_bytes=free_after,
         removes=removes,
         conflicts=conflicts,
+        dates=date_changes(conn, verb, params, shown, selection_id=chosen.id),
         warnings=warnings,
     )
 
@@ -116,6 +121,12 @@ def _skipped(conn: Connection, about: Subject, skipping: list[tuple[Any, Judged]
         code = about.judge(row).code or ""
         shown.append(Skipped(row.target_id, row.target_name, code, SENTENCES[code]))
     return shown
+
+
+def _eligible(conn: Connection, about: Subject) -> list[int]:
+    """The first targets that it would be done to."""
+    rows = conn.execute(about.query.order_by(_member.target_id).limit(_LOOKED_AT)).all()
+    return [row.target_id for row in rows if about.judge(row).code is None][:DATES_SHOWN]
 
 
 def _free_after(parts: IngestParts, sums: Sums) -> int | None:

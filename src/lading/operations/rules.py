@@ -36,6 +36,7 @@ _LIBRARY_VERBS: Final = frozenset(
         Verb.REMOVE_FROM_PACKAGE,
     }
 )
+_DATE_VERBS: Final = frozenset({Verb.SHIFT_TAKEN, Verb.SET_TAKEN, Verb.RESTORE_TAKEN})
 _NOTED: Final = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE})
 
 VERBS: Final[Mapping[Resource, frozenset[Verb]]] = {
@@ -43,7 +44,7 @@ VERBS: Final[Mapping[Resource, frozenset[Verb]]] = {
     | _NOTED,
     Resource.JOBS: frozenset({Verb.STOP, Verb.RESUME, Verb.RETRY, Verb.CANCEL, Verb.PRIORITISE})
     | _NOTED,
-    Resource.ASSETS: _LIBRARY_VERBS,
+    Resource.ASSETS: _LIBRARY_VERBS | _DATE_VERBS,
     Resource.GALLERIES: _LIBRARY_VERBS,
     Resource.COLLECTIONS: _LIBRARY_VERBS,
     Resource.EVENTS: _LIBRARY_VERBS,
@@ -59,6 +60,9 @@ INVERSES: Final[Mapping[Verb, Verb]] = {
     Verb.REMOVE_FROM_PACKAGE: Verb.ADD_TO_PACKAGE,
     Verb.ACKNOWLEDGE: Verb.UNACKNOWLEDGE,
     Verb.UNACKNOWLEDGE: Verb.ACKNOWLEDGE,
+    Verb.SHIFT_TAKEN: Verb.RESTORE_TAKEN,
+    Verb.SET_TAKEN: Verb.RESTORE_TAKEN,
+    Verb.RESTORE_TAKEN: Verb.RESTORE_TAKEN,
     # A cancelled job that is retried stands in its old place, and so does what waited for it.
     Verb.CANCEL: Verb.RETRY,
 }
@@ -99,12 +103,19 @@ SENTENCES: Final[Mapping[str, str]] = {
     "not_granted": "The site does not have it directly.",
     "already_in_package": "The package holds it already.",
     "not_in_package": "The package does not hold it.",
+    "not_a_photo": "It is no picture or video out of a folder of photos.",
+    "no_time": "Nothing says when it was taken, so that there is nothing to shift; set its date.",
+    "date_impossible": "The date that comes out is none that the timeline has.",
+    "date_not_corrected": "It has the date that its file says.",
+    "date_changed_since": "Its date was changed again since.",
 }
 """Why a target is left as it is."""
 
 
-def undo_params(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of the operation that takes back `verb` with `params`."""
+def undo_params(verb: Verb, params: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The parameters of the operation that takes back the one of this key."""
+    if verb in _DATE_VERBS:
+        return {"operation": key}
     if verb is Verb.CANCEL:
         return {"with_dependents": True}
     return {name: params[name] for name in ("site", "package") if name in params}
@@ -184,6 +195,25 @@ def judge_holding(verb: Verb, *, deleted: bool, linked: bool) -> Judged:
         Verb.REMOVE_FROM_PACKAGE: None if linked else "not_in_package",
     }
     return Judged(codes[verb])
+
+
+def judge_date(
+    verb: Verb, *, photo: bool, dated: bool, possible: bool, standing: bool, undoing: bool
+) -> Judged:
+    """What `verb` would do to the date of an asset.
+
+    `standing`: a correction counts for it; with `undoing`, that of the operation to be undone.
+    """
+    if not photo:
+        return Judged("not_a_photo")
+    match verb:
+        case Verb.SHIFT_TAKEN if not dated:
+            return Judged("no_time")
+        case Verb.SHIFT_TAKEN if not possible:
+            return Judged("date_impossible")
+        case Verb.RESTORE_TAKEN if not standing:
+            return Judged("date_changed_since" if undoing else "date_not_corrected")
+    return DO
 
 
 def _judge_preflight(state: BatchState) -> Judged:

@@ -5,6 +5,7 @@ A scan that the missing-mount guard refuses fails its job, with the guard's own 
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from dataclasses import replace
@@ -16,6 +17,7 @@ from lading.base.progress import Progress
 from lading.db.clock import now
 from lading.ingest import Ingest
 from lading.ingest.parts import IngestParts
+from lading.ingest.scan_scope import scope_of
 from lading.jobs.context import JobContext, JobResult
 from lading.jobs.values import NewJob
 from lading.ledger.events import ScanFinished, ScanRefused
@@ -30,20 +32,32 @@ _LOOK_AT_LEAST_S: Final = 1.0
 _FAR_OFF_S: Final = 86_400.0
 
 
-def scan_key(source: str, *, accept_root: bool) -> str:
-    """What tells the one unfinished scan of a source from others in the queue."""
+def scan_key(source: str, *, accept_root: bool, folder: str | None = None) -> str:
+    """What tells the one unfinished scan of a source, or of a folder of it, from others."""
     # To believe a root is another request than to look: it must not be lost in one that waits.
-    return f"{SCAN_JOB_KIND}:{source}" + (":accept" if accept_root else "")
+    of = "" if folder is None else f":{hashlib.sha256(folder.encode()).hexdigest()[:32]}"
+    return f"{SCAN_JOB_KIND}:{source}{of}" + (":accept" if accept_root else "")
 
 
-def enqueue_scan(parts: IngestParts, source: str, *, actor: str, accept_root: bool) -> int:
-    """Put a scan in line, unless one of this source is; its job. Raises `UnknownSource`."""
-    parts.source(source)
+def enqueue_scan(
+    parts: IngestParts,
+    source: str,
+    *,
+    actor: str,
+    accept_root: bool,
+    folder: str | None = None,
+) -> int:
+    """Put a scan in line, unless the same one is; its job. With `folder`, of that and below alone.
+
+    Raises `UnknownSource`, `NoFolderScans`, and `RequestError` for what is no folder.
+    """
+    meant = scope_of(parts.source(source), folder).folder
+    params = {"source": source, "accept_root": accept_root, "actor": actor[:190]}
     job = NewJob(
         SCAN_JOB_KIND,
-        params={"source": source, "accept_root": accept_root, "actor": actor[:190]},
+        params=params if meant is None else {**params, "folder": meant},
         priority=SCAN_PRIORITY,
-        active_key=scan_key(source, accept_root=accept_root),
+        active_key=scan_key(source, accept_root=accept_root, folder=meant),
         attempts_max=_ATTEMPTS_MAX,
     )
 
@@ -57,19 +71,22 @@ def enqueue_scan(parts: IngestParts, source: str, *, actor: str, accept_root: bo
 def run_scan(ingest: Ingest, context: JobContext) -> JobResult:
     """The handler of scan jobs, which queue what they found where the settings say so (C3).
 
-    Raises `SourceMissing`, `ScanNotBelieved` and `UnknownSource`, and `Interrupted` when stopped
-    before anything was written, or before all was queued.
+    Raises `SourceMissing`, `ScanNotBelieved`, `UnknownSource`, `ScanFolderMissing`, and
+    `Interrupted` when stopped before anything was written, or before all was queued.
     """
     params = context.claim.params
-    context.report(Progress(current=str(params["source"])))
+    folder = params.get("folder")
+    current = str(params["source"]) if folder is None else f"{params['source']}/{folder}"
+    context.report(Progress(current=current))
 
     def on_found(found: int) -> None:
         context.stop.check()
-        context.report(Progress(items_done=found, current=str(params["source"])))
+        context.report(Progress(items_done=found, current=current))
 
     report = ingest.scan(
         str(params["source"]),
         actor=str(params.get("actor") or context.actor),
+        folder=None if folder is None else str(folder),
         accept_root=bool(params.get("accept_root")),
         on_found=on_found,
         job_id=context.claim.job_id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,6 +33,8 @@ from lading.jobs.tables import import_job, import_job_dep
 from lading.ledger.states import BatchState
 from lading.ledger.tables import ingest_batch
 from lading.library.packages import require_package
+from lading.library.photo_dates import is_corrected, shiftable, was_changed_last_by
+from lading.library.photo_timeline import clock_is_wrong
 from lading.library.sites import require_site
 from lading.library.tables import (
     access_package_asset,
@@ -39,10 +42,12 @@ from lading.library.tables import (
     asset,
     asset_site_membership,
     container_site_membership,
+    photo,
 )
 from lading.operations.acknowledging import BATCH, JOB, is_acknowledged
 from lading.operations.filters import CONTAINER_KINDS, bytes_column, name_column, table_of
-from lading.operations.rules import Judged, judge_batch, judge_holding, judge_job
+from lading.operations.photo_dates import DATE_VERBS
+from lading.operations.rules import Judged, judge_batch, judge_date, judge_holding, judge_job
 from lading.operations.tables import selection_member
 from lading.operations.values import Resource, Verb
 
@@ -72,6 +77,8 @@ def subject(
         return _batches(verb, params, selection_id)
     if resource is Resource.JOBS:
         return _jobs(verb, params, selection_id)
+    if verb in DATE_VERBS:
+        return _dates(verb, params, selection_id)
     return _holdings(conn, resource, verb, params, selection_id)
 
 
@@ -200,6 +207,36 @@ def _holdings(
         return judge_holding(verb, deleted=bool(row.deleted), linked=bool(row.linked))
 
     return Subject(query, [fact.name for fact in facts], judge)
+
+
+def _dates(verb: Verb, params: Mapping[str, Any], selection_id: int) -> Subject:
+    of_operation = params.get("operation")
+    possible = standing = None
+    if verb is Verb.SHIFT_TAKEN:
+        # What has no time but one that cannot be is judged when it is shifted.
+        first, end = shiftable(timedelta(seconds=params["shift_s"]))
+        possible = or_(
+            asset.c.captured_at.is_(None),
+            and_(asset.c.captured_at >= first, asset.c.captured_at < end),
+        )
+    elif verb is Verb.RESTORE_TAKEN:
+        standing = was_changed_last_by(of_operation) if of_operation else is_corrected()
+    facts = [
+        _flag("photo", photo.c.asset_id.is_not(None)),
+        _flag("dated", or_(asset.c.captured_at.is_not(None), clock_is_wrong())),
+        _flag("possible", possible),
+        _flag("standing", standing),
+    ]
+    tables = selection_member.join(asset, asset.c.id == _member.target_id)
+    tables = tables.outerjoin(photo, photo.c.asset_id == asset.c.id)
+    query = _query(Resource.ASSETS, facts, null(), selection_id).select_from(tables)
+    names = [fact.name for fact in facts]
+
+    def judge(row: Row[Any]) -> Judged:
+        flags = {name: bool(getattr(row, name)) for name in names}
+        return judge_date(verb, undoing=of_operation is not None, **flags)
+
+    return Subject(query, names, judge)
 
 
 def _linked(

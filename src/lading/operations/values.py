@@ -40,6 +40,9 @@ class Verb(StrEnum):
     REVOKE_SITE = "revoke_site"
     ADD_TO_PACKAGE = "add_to_package"
     REMOVE_FROM_PACKAGE = "remove_from_package"
+    SHIFT_TAKEN = "shift_taken"
+    SET_TAKEN = "set_taken"
+    RESTORE_TAKEN = "restore_taken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,18 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DateChange:
+    """When a photo counts as taken, before and after: moments, and minutes east of UTC."""
+
+    target_id: int
+    name: str
+    before: datetime | None
+    before_offset_min: int | None
+    after: datetime | None
+    after_offset_min: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What an operation would do if it were started now. `total` is the sum of the three counts.
 
@@ -96,6 +111,7 @@ class Preview:
     `skipped` and `conflicts` are the first of them. `bytes` are those of what would be done;
     `free_after_bytes` is None where the store has no room that could be measured. `removes`
     counts what batches that remove would put in the trash, as far as they are decided about.
+    `dates` are the first of those whose date would change.
     """
 
     verb: Verb
@@ -110,6 +126,7 @@ class Preview:
     free_after_bytes: int | None = None
     removes: int = 0
     conflicts: Sequence[Conflict] = ()
+    dates: Sequence[DateChange] = ()
     warnings: Sequence[str] = ()
 
 
