@@ -53,6 +53,17 @@ class FacesDecided(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FacesPassedOver(Event):
+    """Somebody said of faces that they are nobody's who is looked for, or with `again`, took it
+    back.
+    """
+
+    kind: ClassVar[str] = "faces_passed_over"
+    faces: list[int]
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FacesReset(Event):
     """What the engine said of faces was forgotten, or files are to be scanned anew."""
 

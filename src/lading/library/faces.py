@@ -1,8 +1,8 @@
 """Writes faces: what scans found, whom the engine takes them for, and what is to be done anew.
 
 A face found again at the same place keeps its row, and with it all that people decided about it.
-One that is not found again stays when somebody decided about it or it is a reference; otherwise it
-goes (C7).
+One that is not found again stays when somebody decided about it, also to pass it over, or it is a
+reference; otherwise it goes (C7).
 """
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ def _drop_unwanted(conn: Connection, asset_id: int, scan_id: int) -> None:
     faces = (
         select(face.c.id)
         .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
-        .where(*earlier)
+        .where(*earlier, face.c.passed_over_at.is_(None))
         .where(~select(face_person.c.face_id).where(face_person.c.face_id == face.c.id).exists())
         .where(~select(reference_image.c.id).where(reference_image.c.face_id == face.c.id).exists())
     )
@@ -266,7 +266,7 @@ def _drop_unwanted(conn: Connection, asset_id: int, scan_id: int) -> None:
 
 
 def _unconfirmed(conn: Connection, faces: Iterable[int]) -> dict[int, int]:
-    """Those of `faces` that are there and confirmed to be nobody, with their scans."""
+    """Those of `faces` that are there, and neither confirmed nor passed over; with their scans."""
     found: dict[int, int] = {}
     confirmed = (
         select(face_person.c.face_id)
@@ -275,7 +275,9 @@ def _unconfirmed(conn: Connection, faces: Iterable[int]) -> dict[int, int]:
     )
     for chunk in chunked(faces):
         rows = conn.execute(
-            select(face.c.id, face.c.scan_id).where(face.c.id.in_(chunk), ~confirmed)
+            select(face.c.id, face.c.scan_id).where(
+                face.c.id.in_(chunk), face.c.passed_over_at.is_(None), ~confirmed
+            )
         )
         found.update((row.id, row.scan_id) for row in rows)
     return found

@@ -179,11 +179,12 @@ def confirm_faces(
 ) -> list[int]:
     """Say that faces are a person's, and nobody else's; those of which that is news.
 
-    What the engine went by is kept with it. Raises `UnknownFace`, `RequestError` for too many.
+    What the engine went by is kept with it. One that was passed over is so no more. Raises
+    `UnknownFace`, `RequestError` for too many.
     """
     group = group_of(all_persons(conn), whom.id)
     changed, before = [], {}
-    for face_id, rows in _said_of(conn, faces).items():
+    for face_id, rows in said_of_faces(conn, faces).items():
         own = [row for row in rows if row.person_id in group]
         others = [row for row in rows if row.person_id not in group]
         if any(row.state == FaceState.CONFIRMED for row in own):
@@ -195,6 +196,9 @@ def confirm_faces(
             if row.state == FaceState.CONFIRMED:
                 before[str(face_id)] = row.person_id
         _say(conn, face_id, _most_telling(own), whom.id, FaceState.CONFIRMED, actor=actor)
+    for chunk in chunked(changed):
+        passed_over = {"passed_over_by": None, "passed_over_at": None}
+        conn.execute(update(face).where(face.c.id.in_(chunk)).values(**passed_over))
     _record_decided(conn, whom, FaceState.CONFIRMED, changed, actor=actor, before=before)
     return changed
 
@@ -208,7 +212,7 @@ def refuse_faces(
     """
     group = group_of(all_persons(conn), whom.id)
     changed = []
-    for face_id, rows in _said_of(conn, faces).items():
+    for face_id, rows in said_of_faces(conn, faces).items():
         own = [row for row in rows if row.person_id in group]
         if own and all(row.state == FaceState.REFUSED for row in own):
             continue
@@ -230,7 +234,7 @@ def withdraw_decisions(
     """
     group = group_of(all_persons(conn), whom.id)
     changed = []
-    for face_id, rows in _said_of(conn, faces).items():
+    for face_id, rows in said_of_faces(conn, faces).items():
         own = [r for r in rows if r.person_id in group and r.state != FaceState.SUGGESTED]
         for row in own:
             _take_back(conn, row)
@@ -246,7 +250,7 @@ def add_reference(conn: Connection, whom: Person, face_id: int, *, actor: str) -
     A face of a photo is thereby confirmed to be theirs. Raises `UnknownFace`, `FaceIsReference`.
     """
     group = group_of(all_persons(conn), whom.id)
-    _said_of(conn, [face_id])
+    said_of_faces(conn, [face_id])
     live = reference_image.c.removed_at.is_(None)
     others = conn.scalars(
         select(reference_image.c.person_id).where(reference_image.c.face_id == face_id, live)
@@ -330,7 +334,7 @@ def _update(conn: Connection, person_id: int, **values: Any) -> None:
     )
 
 
-def _said_of(conn: Connection, faces: Collection[int]) -> dict[int, list[Row[Any]]]:
+def said_of_faces(conn: Connection, faces: Collection[int]) -> dict[int, list[Row[Any]]]:
     """What is said of each face, which is locked until the end. Raises `UnknownFace`."""
     wanted = sorted(set(faces))
     if len(wanted) > FACES_AT_ONCE_MAX:

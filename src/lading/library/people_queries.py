@@ -1,6 +1,7 @@
 """Reads people and faces; every count is computed when it is asked for (C6).
 
-A face is unidentified while nobody said, and the engine does not think, whose it is.
+A face is unidentified while nobody said, and the engine does not think, whose it is, unless it was
+passed over.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from lading.library.tables import asset, asset_file, photo_file
 
 _PAGE: Final = 1_000
 
-_FACES: Final = (
+FACES: Final = (
     select(face, face_scan.c.asset_id, face_scan.c.current, face_scan.c.name, asset.c.content_hash)
     .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
     .outerjoin(asset, asset.c.id == face_scan.c.asset_id)
@@ -113,8 +114,8 @@ def given_to_scan(conn: Connection, key: str) -> list[GivenFile]:
 
 def given_faces(conn: Connection, scan_id: int) -> list[KnownFace]:
     """The faces of a file that was given."""
-    found = conn.execute(_FACES.where(face.c.scan_id == scan_id).order_by(face.c.id))
-    return [KnownFace(one.id, one.facts.box) for one in map(_face, found)]
+    found = conn.execute(FACES.where(face.c.scan_id == scan_id).order_by(face.c.id))
+    return [KnownFace(one.id, one.facts.box) for one in map(stored, found)]
 
 
 def folders_to_scan(
@@ -171,27 +172,27 @@ def faces_to_match(
         .join(asset, asset.c.id == asset_file.c.asset_id)
         .where(photo_file.c.source == source, in_folder(digest), *ORIGINALS)
     )
-    query = _FACES.where(
+    query = FACES.where(
         face_scan.c.current == CURRENT,
         face_scan.c.asset_id.in_(assets),
         to_match(settings_digest, again=again),
     ).order_by(face.c.id)
-    return [_face(row) for row in conn.execute(query)]
+    return [stored(row) for row in conn.execute(query)]
 
 
 def unidentified_faces(conn: Connection, *, after: int = 0, limit: int = 50) -> list[StoredFace]:
     """Faces of live assets of whom nobody knows whose they are, by number."""
     query = (
-        _FACES.where(
+        FACES.where(
             face_scan.c.current == CURRENT,
             asset.c.deleted_at.is_(None),
-            _not_said(FaceState.CONFIRMED, FaceState.SUGGESTED),
+            unidentified(),
             face.c.id > after,
         )
         .order_by(face.c.id)
         .limit(limit)
     )
-    return [_face(row) for row in conn.execute(query)]
+    return [stored(row) for row in conn.execute(query)]
 
 
 def with_unidentified_face(conn: Connection, assets: Collection[int]) -> set[int]:
@@ -205,7 +206,7 @@ def with_unidentified_face(conn: Connection, assets: Collection[int]) -> set[int
             .where(
                 face_scan.c.asset_id.in_(chunk),
                 face_scan.c.current == CURRENT,
-                _not_said(FaceState.CONFIRMED, FaceState.SUGGESTED),
+                unidentified(),
             )
         )
         found |= set(conn.scalars(query))
@@ -214,17 +215,17 @@ def with_unidentified_face(conn: Connection, assets: Collection[int]) -> set[int
 
 def asset_faces(conn: Connection, asset_id: int) -> list[StoredFace]:
     """The faces of an asset, the surest first; detached ones last."""
-    query = _FACES.where(face_scan.c.asset_id == asset_id)
-    found = [_face(row) for row in conn.execute(query)]
+    query = FACES.where(face_scan.c.asset_id == asset_id)
+    found = [stored(row) for row in conn.execute(query)]
     return sorted(found, key=lambda one: (one.detached, -one.facts.score, one.id))
 
 
 def stored_face(conn: Connection, face_id: int) -> StoredFace:
     """One face. Raises `UnknownFace`."""
-    row = conn.execute(_FACES.where(face.c.id == face_id)).one_or_none()
+    row = conn.execute(FACES.where(face.c.id == face_id)).one_or_none()
     if row is None:
         raise UnknownFace("there is no such face", subject=f"face {face_id}")
-    return _face(row)
+    return stored(row)
 
 
 def decisions(conn: Connection, faces: Iterable[int]) -> dict[int, list[Decision]]:
@@ -233,7 +234,7 @@ def decisions(conn: Connection, faces: Iterable[int]) -> dict[int, list[Decision
     for chunk in chunked(faces):
         query = select(face_person).where(face_person.c.face_id.in_(chunk))
         for row in conn.execute(query.order_by(face_person.c.face_id, face_person.c.person_id)):
-            found.setdefault(row.face_id, []).append(_decision(row))
+            found.setdefault(row.face_id, []).append(decision_of(row))
     return found
 
 
@@ -260,39 +261,47 @@ def faces_of_person(
         .order_by(certain.desc(), face_person.c.face_id)
         .limit(limit)
     )
-    said = [_decision(row) for row in conn.execute(query)]
+    said = [decision_of(row) for row in conn.execute(query)]
     found: dict[int, StoredFace] = {}
     for chunk in chunked([one.face_id for one in said]):
-        found |= {row.id: _face(row) for row in conn.execute(_FACES.where(face.c.id.in_(chunk)))}
+        found |= {row.id: stored(row) for row in conn.execute(FACES.where(face.c.id.in_(chunk)))}
     return [(found[one.face_id], one) for one in said]
 
 
 def reference_images(
-    conn: Connection, person_id: int | None = None, *, kind: str | None = None
+    conn: Connection,
+    person_id: int | None = None,
+    *,
+    kind: str | None = None,
+    persons: Collection[int] | None = None,
 ) -> list[ReferenceImage]:
     """The reference images, by number: of everybody, or of a person and those merged into them.
 
-    With `kind`, only those whose embeddings are of that kind.
+    With `kind`, only those whose embeddings are of that kind; with `persons`, only those of just
+    these.
     """
     live = (reference_image.c.removed_at.is_(None),)
     query = (
-        _FACES.join(reference_image, reference_image.c.face_id == face.c.id)
+        FACES.join(reference_image, reference_image.c.face_id == face.c.id)
         .add_columns(reference_image.c.id.label("reference_id"), reference_image.c.person_id)
         .where(*live)
         .order_by(reference_image.c.id)
     )
     if person_id is not None:
         query = query.where(reference_image.c.person_id.in_(group_of(all_persons(conn), person_id)))
+    if persons is not None:
+        query = query.where(reference_image.c.person_id.in_(persons))
     if kind is not None:
         query = query.where(face.c.embedding_kind == kind)
     return [
-        ReferenceImage(row.reference_id, row.person_id, _face(row)) for row in conn.execute(query)
+        ReferenceImage(row.reference_id, row.person_id, stored(row)) for row in conn.execute(query)
     ]
 
 
-def list_persons(conn: Connection) -> list[PersonSummary]:
-    """Everybody who was not merged into somebody, by name, with counts."""
+def list_persons(conn: Connection, only: Collection[int] | None = None) -> list[PersonSummary]:
+    """Everybody who was not merged into somebody, by name, with counts; or `only` some of them."""
     persons = all_persons(conn)
+    asked = {each for each in persons if only is None or root_of(persons, each) in only}
     said: dict[tuple[int, str], int] = {}
     counted = (
         select(face_person.c.person_id, face_person.c.state, func.count())
@@ -304,6 +313,9 @@ def list_persons(conn: Connection) -> list[PersonSummary]:
         .where(reference_image.c.removed_at.is_(None))
         .group_by(reference_image.c.person_id)
     )
+    if only is not None:
+        counted = counted.where(face_person.c.person_id.in_(asked))
+        images = images.where(reference_image.c.person_id.in_(asked))
     for person_id, state, count in conn.execute(counted):
         key = root_of(persons, person_id), state
         said[key] = said.get(key, 0) + count
@@ -311,7 +323,7 @@ def list_persons(conn: Connection) -> list[PersonSummary]:
         key = root_of(persons, person_id), "references"
         said[key] = said.get(key, 0) + count
     roots = sorted(
-        (each for each in persons.values() if each.merged_into is None),
+        (persons[each] for each in asked if persons[each].merged_into is None),
         key=lambda each: (each.name.casefold(), each.id),
     )
     return [
@@ -332,6 +344,12 @@ def merged_into(conn: Connection, person_id: int) -> list[Person]:
     return [persons[each] for each in conn.scalars(query)]
 
 
+def unidentified() -> ColumnElement[bool]:
+    """That nobody knows whose a face is, and it waits for a name."""
+    said = _not_said(FaceState.CONFIRMED, FaceState.SUGGESTED)
+    return and_(face.c.passed_over_at.is_(None), said)
+
+
 def _not_said(*states: FaceState) -> ColumnElement[bool]:
     return ~(
         select(face_person.c.face_id)
@@ -343,7 +361,7 @@ def _not_said(*states: FaceState) -> ColumnElement[bool]:
 def to_match(settings_digest: str, *, again: bool) -> ColumnElement[bool]:
     """What holds for unidentified faces and, with `again`, those identified by other settings."""
     if not again:
-        return _not_said(FaceState.CONFIRMED, FaceState.SUGGESTED)
+        return unidentified()
     by_these = (
         select(face_person.c.face_id)
         .where(
@@ -353,10 +371,11 @@ def to_match(settings_digest: str, *, again: bool) -> ColumnElement[bool]:
         )
         .exists()
     )
-    return and_(_not_said(FaceState.CONFIRMED), ~by_these)
+    return and_(face.c.passed_over_at.is_(None), _not_said(FaceState.CONFIRMED), ~by_these)
 
 
-def _face(row: Row[Any]) -> StoredFace:
+def stored(row: Row[Any]) -> StoredFace:
+    """A row of `FACES`."""
     facts = FaceFacts(
         box=FaceBox(row.box_left, row.box_top, row.box_width, row.box_height),
         score=row.score,
@@ -373,7 +392,8 @@ def _face(row: Row[Any]) -> StoredFace:
     )
 
 
-def _decision(row: Row[Any]) -> Decision:
+def decision_of(row: Row[Any]) -> Decision:
+    """A row of what is said of faces."""
     return Decision(
         face_id=row.face_id,
         person_id=row.person_id,

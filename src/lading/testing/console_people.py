@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from lading.base.stopping import StopSignal
 from lading.bootstrap import Lading
 from lading.ingest import Ingest
 from lading.library.faces import save_given, save_suggestions
+from lading.library.passed_over import pass_over_faces
 from lading.library.people import (
     add_person,
     add_reference,
@@ -36,9 +37,7 @@ from lading.library.people_queries import (
     refused_persons,
     unidentified_faces,
 )
-from lading.library.people_tables import face
 from lading.library.people_values import FaceBox, FaceFacts, ScanFacts
-from lading.library.statements import moment
 from lading.library.tables import asset_file
 from lading.media.derive import FileAt
 from lading.media.faces.engine import Box, Detected, Embedding
@@ -166,12 +165,8 @@ def _say(conn: Connection, given: str) -> None:
         confirm_faces(conn, persons[name], [face_id], actor=ACTOR)
     for name, face_id in of["refused"]:
         refuse_faces(conn, persons[name], [face_id], actor=ACTOR)
-    for _, face_id in _of_state("passed_over", faces):
-        conn.execute(
-            update(face)
-            .where(face.c.id == face_id)
-            .values(passed_over_by=ACTOR, passed_over_at=moment(conn))
-        )
+    passed_over = [face_id for _, face_id in _of_state("passed_over", faces)]
+    pass_over_faces(conn, passed_over, actor=ACTOR)
     merge_persons(conn, persons[ANNIE], persons[ANNA], actor=ACTOR)
     gone = next(
         name for name, drawn in _PICTURES.items() if any(d.state == "detached" for d in drawn)

@@ -22,6 +22,7 @@ from lading.cli.people_lab import (
 )
 from lading.cli.session import Session, with_session
 from lading.db import rehearsal
+from lading.library.passed_over import look_again, pass_over_faces
 from lading.library.people import (
     add_person,
     add_reference,
@@ -304,6 +305,19 @@ def refuse(session: Session, name: str, faces: Sequence[int], dry_run: bool) -> 
 def withdraw(session: Session, name: str, faces: Sequence[int], dry_run: bool) -> None:
     """Take back what was said of faces and somebody."""
     _decide(withdraw_decisions, "taken back")(session, name, faces, dry_run)
+
+
+@command.command("pass-over")
+@FACES
+@click.option("--again", is_flag=True, help="Take it back: they wait for a name again.")
+@DRY_RUN
+@with_session
+def pass_over(session: Session, faces: Sequence[int], *, again: bool, dry_run: bool) -> None:
+    """Say that faces are nobody's you look for, or no faces; they are matched to nobody."""
+    act = look_again if again else pass_over_faces
+    changed = change(session, lambda conn: act(conn, faces, actor=session.actor), dry_run=dry_run)
+    done = "wait for a name again" if again else "passed over"
+    tell(session, {"faces": changed}, done, dry_run=dry_run)
 
 
 @command.command("rescan")
