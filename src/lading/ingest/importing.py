@@ -26,7 +26,7 @@ from lading.ingest.item_writing import FutureFetch, ItemWriter, TogetherWriter
 from lading.ingest.lookahead import fetch_ahead
 from lading.ingest.parts import ALL_OR_NOTHING, IngestParts
 from lading.ingest.preflight import ref_of
-from lading.ingest.rules import INTERNAL_FAULT, PREFLIGHT_STALE, state_after_import
+from lading.ingest.rules import HELD, INTERNAL_FAULT, PREFLIGHT_STALE, state_after_import
 from lading.ingest.source import (
     BatchRefused,
     FetchContext,
@@ -154,7 +154,7 @@ def _finish(conn: Connection, *, batch: Batch, run: _Run) -> Sequence[Entry]:
         run.opened.relate(conn)
     outcomes = count_outcomes(conn, batch.id, batch.revision)
     require_accounted(outcomes, batch.items_total, batch.batch_key)
-    state = state_after_import(outcomes)
+    state = state_after_import(outcomes, held=int(batch.detail.get(HELD, 0)))
     conn.execute(
         update(ingest_batch)
         .where(ingest_batch.c.id == batch.id, ingest_batch.c.state == BatchState.IMPORTING.value)

@@ -23,6 +23,7 @@ from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
     ALL_REJECTED,
     DUPLICATE_ITEM,
+    HELD,
     is_gone,
     is_of_part,
     state_after_preflight,
@@ -266,7 +267,7 @@ def _record(conn: Connection, batch: Batch, planned: list[PlannedItem]) -> None:
 def _pass(
     conn: Connection, batch: Batch, opened: OpenBatch, tally: _Tally, actor: str
 ) -> PreflightReport:
-    state = state_after_preflight(tally.items, tally.rejected)
+    state = state_after_preflight(tally.items, tally.rejected, held=tally.held)
     reason = ALL_REJECTED.code if state is BatchState.PREFLIGHT_FAILED else None
     _guard(
         conn,
@@ -304,7 +305,7 @@ def _pass(
 def _detail(opened: OpenBatch, tally: _Tally) -> dict[str, Any]:
     """What the batch says of itself, and how many items were held already and not written down."""
     detail = dict(opened.detail) if isinstance(opened, DescribedBatch) else {}
-    return detail | {"held": tally.held} if tally.held else detail
+    return detail | {HELD: tally.held} if tally.held else detail
 
 
 def _refuse(conn: Connection, batch: Batch, refusal: BatchRefused, actor: str) -> PreflightReport:

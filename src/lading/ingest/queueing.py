@@ -17,9 +17,9 @@ from lading.db.clock import now
 from lading.ingest.parts import ALL_OR_NOTHING, IMPORT_JOB_KIND, IngestParts
 from lading.ingest.plan import Plan, PlanOutdated, require_current
 from lading.ingest.preflight import preflight
-from lading.ingest.rules import PREFLIGHT_STALE, STORE_FAULT, state_after_import
+from lading.ingest.rules import PREFLIGHT_STALE, STORE_FAULT, is_gone, state_after_import
 from lading.jobs.states import JobState
-from lading.jobs.values import JobMoved, NewJob
+from lading.jobs.values import PRIORITY_MAX, JobMoved, NewJob
 from lading.ledger import chain
 from lading.ledger.batches import Batch, BatchOvertaken, get_batch, move
 from lading.ledger.chain import Entry
@@ -192,7 +192,8 @@ def enqueue_batch(
         IMPORT_JOB_KIND,
         params=params,
         batch_id=batch.id,
-        priority=priority,
+        # What moved is to be found at its new place before it is gone from the old one.
+        priority=min(priority + is_gone(batch.fingerprint), PRIORITY_MAX),
         active_key=f"{IMPORT_JOB_KIND}:{batch.id}",
         attempts_max=IMPORT_ATTEMPTS_MAX,
     )

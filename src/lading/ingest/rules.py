@@ -53,6 +53,9 @@ ENGINE_REASONS: Final = reason_table(
 GONE: Final = "gone"
 """The fingerprint of a batch that vanished after it was imported (G1)."""
 
+HELD: Final = "held"
+"""In the detail of a batch: how many of its items were held unchanged and are not written down."""
+
 _PART: Final = ".part"
 
 _CHECK_MOUNT: Final = (
@@ -177,17 +180,20 @@ def may_be_withdrawn(state: BatchState) -> bool:
     return state not in FINAL_BATCH_STATES | ACTIVE_BATCH_STATES
 
 
-def state_after_preflight(items: int, rejected: int) -> BatchState:
-    """A batch passes when something of it can be imported; an empty one passes too."""
-    if items and rejected == items:
+def state_after_preflight(items: int, rejected: int, *, held: int = 0) -> BatchState:
+    """A batch passes when something of it can be imported or is `held`; an empty one passes too."""
+    if items and rejected == items and not held:
         return BatchState.PREFLIGHT_FAILED
     return BatchState.PREFLIGHT_PASSED
 
 
-def state_after_import(outcomes: Mapping[Outcome, int]) -> BatchState:
-    """`imported` when all items did well, `failed` when none did, else `partial` (A20)."""
-    well = sum(outcomes.get(outcome, 0) for outcome in SUCCESSFUL_OUTCOMES)
-    total = sum(outcomes.values())
+def state_after_import(outcomes: Mapping[Outcome, int], *, held: int = 0) -> BatchState:
+    """`imported` when all items did well, `failed` when none did, else `partial` (A20).
+
+    What was `held` unchanged and is not among the items did well.
+    """
+    well = held + sum(outcomes.get(outcome, 0) for outcome in SUCCESSFUL_OUTCOMES)
+    total = held + sum(outcomes.values())
     if well == total:
         return BatchState.IMPORTED
     return BatchState.PARTIAL if well else BatchState.FAILED

@@ -136,6 +136,31 @@ def already_listed(
     return set(seen_keys), {digest for digest in seen_hashes if digest}
 
 
+def last_refusals(
+    conn: Connection, batch_id: int, *, before_revision: int, keys: Sequence[str]
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Which of these items were refused when the batch was decided about last: reason and detail.
+
+    `keys` are hundreds at most.
+    """
+    last = (
+        select(func.max(_item.revision))
+        .where(_item.batch_id == batch_id, _item.revision < before_revision)
+        .scalar_subquery()
+    )
+    rows = conn.execute(
+        select(_item.item_key, _item.reason, _item.detail).where(
+            _item.batch_id == batch_id,
+            _item.revision == last,
+            _item.item_key.in_(keys),
+            _item.reason.is_not(None),
+        )
+    )
+    return {
+        row.item_key: (row.reason, json.loads(row.detail) if row.detail else {}) for row in rows
+    }
+
+
 def recorded_items(
     conn: Connection, batch_id: int, revision: int, first_seq: int, count: int
 ) -> dict[int, RecordedItem]:

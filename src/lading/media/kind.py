@@ -148,6 +148,11 @@ RAW_ENDINGS: Final = frozenset(
 )
 
 
+def known_types() -> frozenset[str]:
+    """The media types of all that is looked into, if what reads it is installed."""
+    return _PICTURES | _RAWS | _VIDEOS
+
+
 def types_by_name(name: str) -> tuple[str, ...]:
     """The media types that the ending of `name` stands for; none for an unknown ending."""
     stem, _, ending = name.rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
@@ -27,14 +28,23 @@ CHANGES_SHOWN = 20
     is_flag=True,
     help="Believe a scan that finds much of what is known gone, or another root in its place.",
 )
+@click.option(
+    "--folder",
+    metavar="PATH",
+    help="Scan this folder and what is below it, and nothing else; of one source of photos.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded; record nothing.")
 @with_session
-def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run: bool) -> int:
+def command(
+    session: Session, sources: Sequence[str], accept_root: bool, folder: str | None, dry_run: bool
+) -> int:
     """Look for new and changed batches.
 
     All sources are scanned unless some are named. A source that cannot be scanned does not keep
-    the others from it; the status is then that of its error.
+    the others from it; the status is then that of its error. What a scan of one folder misses
+    there may lie elsewhere; it stays in the library until the source is scanned as a whole.
     """
+    _require_one(sources, folder)
     settings = session.load_settings()
     status = 0
     reports: list[ScanReport] = []
@@ -47,9 +57,12 @@ def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run
         if not names:
             raise click.UsageError("no source is configured; add one to the settings file")
         reasons = Reasons(settings)
+        scan = partial(
+            _scan, session, lading, folder=folder, accept_root=accept_root, dry_run=dry_run
+        )
         for name in names:
             try:
-                found = _scan(session, lading, name, accept_root=accept_root, dry_run=dry_run)
+                found = scan(name)
             except LadingError as error:
                 if len(names) == 1:
                     raise
@@ -69,13 +82,25 @@ def command(session: Session, sources: Sequence[str], accept_root: bool, dry_run
     return status
 
 
+def _require_one(sources: Sequence[str], folder: str | None) -> None:
+    if folder is not None and len(sources) != 1:
+        raise click.UsageError("name the one source that --folder is of")
+
+
 def _scan(
-    session: Session, lading: Lading, name: str, *, accept_root: bool, dry_run: bool
+    session: Session,
+    lading: Lading,
+    name: str,
+    *,
+    folder: str | None,
+    accept_root: bool,
+    dry_run: bool,
 ) -> ScanReport:
     with progress.counted(f"Scanning {name}", quiet=session.as_json) as on_found:
         return lading.ingest.scan(
             name,
             actor=session.actor,
+            folder=folder,
             accept_root=accept_root,
             dry_run=dry_run,
             on_found=on_found,
@@ -94,6 +119,7 @@ def _queue_found(session: Session, lading: Lading, name: str) -> int:
 def _document(scan: ScanReport) -> dict[str, object]:
     return {
         "source": scan.source,
+        "folder": scan.folder,
         "found": scan.found,
         **scan.counts,
         "unchanged": scan.unchanged,
@@ -105,7 +131,8 @@ def _document(scan: ScanReport) -> dict[str, object]:
 def _show(scan: ScanReport, reasons: Reasons, *, dry_run: bool) -> None:
     counted = output.counts({**scan.counts, "unchanged": scan.unchanged})
     would = " (dry run, nothing was recorded)" if dry_run else ""
-    output.say(f"{scan.source}: {scan.found:,} found: {counted}{would}")
+    of = scan.source if scan.folder is None else f"{scan.source}/{scan.folder}"
+    output.say(f"{of}: {scan.found:,} found: {counted}{would}")
     for change in scan.changes[:CHANGES_SHOWN]:
         reason = reasons.find(scan.source, change.reason)
         why = "" if reason is None else f"  {reason.code}: {reason.sentence}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lading.media.kind import types_by_name
-from lading.media.rules import Companion
+from lading.media.rules import SIDECARS, sidecar_kind
 from lading.sources.photos.deriving import stamp_of
 from lading.sources.photos.options import PhotosOptions
 from lading.sources.photos.pairing import belonging
@@ -28,7 +28,6 @@ from lading.sources.photos.rules import (
 from lading.storage.roots import FileMissing, SafeRoot, source_fault
 
 ROOT_KEY: Final = "."
-_SIDECAR: Final = ".xmp"
 
 
 @dataclass(slots=True)
@@ -69,6 +68,7 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
     listing = Listing(folder)
     now_ns = time.time_ns()
     sidecars: list[SeenFile] = []
+    young: list[str] = []
     for entry in root.names(folder):
         name = entry.name
         if is_ignored(name, options.ignore):
@@ -85,14 +85,14 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
         if status is None:
             continue
         if is_young(status.st_ctime_ns, now_ns, options.stable_for_s):
-            listing.young.append(name)
+            (listing.young if media else young).append(name)
             continue
         inode = status.st_ino if options.inodes else 0
         stamp = stamp_of(status.st_size, status.st_mtime_ns, inode)
         (listing.files if media else sidecars).append(SeenFile(name, stamp))
     listing.files.sort(key=lambda file: file.name)
     listing.folders.sort()
-    _pair(listing, sidecars)
+    _pair(listing, sidecars, young)
     listing.digest = listing_digest(listing.seen())
     return listing
 
@@ -104,7 +104,7 @@ def is_media(name: str) -> bool:
 
 def is_sidecar(name: str) -> bool:
     """Whether a name stands for metadata of another file."""
-    return name.lower().endswith(_SIDECAR)
+    return sidecar_kind(name) is not None
 
 
 def folder_key(folder: str) -> str:
@@ -181,14 +181,27 @@ def _status(entry: os.DirEntry[str], folder: str) -> os.stat_result | None:
         raise source_fault(error, f"{folder}/{entry.name}" if folder else entry.name) from error
 
 
-def _pair(listing: Listing, sidecars: list[SeenFile]) -> None:
-    """Give each sidecar to its picture or video; one that has none is ignored."""
-    if not sidecars:
+def _pair(listing: Listing, sidecars: list[SeenFile], young: list[str]) -> None:
+    """Give each sidecar to its picture or video; one that has none is ignored.
+
+    One that is young, or whose picture is, is left for later.
+    """
+    if not sidecars and not young:
         return
-    names = [file.name for file in (*listing.files, *sidecars) if is_utf8(file.name)]
-    belongs = {one.name: one.to for one in belonging(names) if one.companion is Companion.XMP}
-    for file in sorted(sidecars, key=lambda file: file.name):
-        if file.name in belongs:
-            listing.sidecars.append(SeenFile(file.name, file.stamp, of=belongs[file.name]))
+    seen = [file.name for file in (*listing.files, *sidecars)]
+    names = [name for name in (*seen, *listing.young, *young) if is_utf8(name)]
+    belongs = {one.name: one.to for one in belonging(names) if one.companion in SIDECARS.values()}
+    waiting = {*listing.young, *young}
+    for name in young:
+        if name in belongs:
+            listing.young.append(name)
         else:
             listing.ignored += 1
+    for file in sorted(sidecars, key=lambda file: file.name):
+        of = belongs.get(file.name)
+        if of is None:
+            listing.ignored += 1
+        elif of in waiting:
+            listing.young.append(file.name)
+        else:
+            listing.sidecars.append(SeenFile(file.name, file.stamp, of=of))

@@ -6,20 +6,23 @@ The file stays where it is. What is derived goes into the installation's store.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from lading.base.errors import InternalError, LadingError, MissingExtra, printable
-from lading.ingest.source import FetchContext, ItemRefused
+from lading.ingest.source import BatchRef, FetchContext, ItemRefused
+from lading.ledger.items import last_refusals
 from lading.ledger.states import Outcome
 from lading.library.photo_values import FilePlace, FileStamp, Photo
 from lading.library.photos import retire_file, save_photo, save_sidecar
 from lading.media.derive import Derivation, Wanted, derivations
-from lading.media.kind import kind_of_type
+from lading.media.kind import kind_of_type, known_types
+from lading.media.rules import Companion, sidecar_kind
 from lading.media.thumbnails import ThumbnailSpec
 from lading.sources.photos.deriving import Deriving, require_stamp
 from lading.sources.photos.facts import StoredThumbnail, photo_of, refusal
@@ -29,7 +32,12 @@ from lading.storage.port import ObjectStore
 from lading.storage.roots import FileFacts, FileMissing, RootMissing, SafeRoot
 from lading.storage.transfer import hash_file
 
-XMP_TYPE: Final = "application/rdf+xml"
+SIDECAR_TYPES: Final[Mapping[Companion | None, str]] = {
+    Companion.XMP: "application/rdf+xml",
+    Companion.AAE: "application/x-plist",
+    Companion.TAKEOUT: "application/json",
+}
+_DIGEST_CHARS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,9 @@ class Vanished:
 class Importer:
     """Takes the files of one folder in; the same one serves several threads.
 
-    With `spare_last`, what is gone from the last place of its content is left as it is: it may
-    have been moved to where nobody looked. `require_root` raises `SourceMissing` when the source's
-    root is gone or another.
+    Of a batch that is a part, what is gone from the last place of its content is left as it is, as
+    it may have been moved to where nobody looked. `require_root` raises `SourceMissing` when the
+    source's root is gone or another.
     """
 
     def __init__(
@@ -72,8 +80,7 @@ class Importer:
         deriving: Deriving,
         *,
         thumbnail_side: int,
-        batch_id: int,
-        spare_last: bool,
+        batch: BatchRef,
         require_root: Callable[[], None],
     ) -> None:
         self._source = source
@@ -82,8 +89,7 @@ class Importer:
         self._deriving = deriving
         self._wanted = Wanted(thumbnails=(ThumbnailSpec(thumbnail_side),))
         self._derivations: dict[str, Sequence[Derivation]] = {}
-        self._batch_id = batch_id
-        self._spare_last = spare_last
+        self._batch = batch
         self._require_root = require_root
 
     def place(self, name: str) -> FilePlace:
@@ -100,6 +106,18 @@ class Importer:
                 known = ()
             self._derivations[media_type] = known
         return known
+
+    @cached_property
+    def decoders(self) -> str:
+        """What tells all that reads files now from what may read others."""
+        keys = [one.key for kind in sorted(known_types()) for one in self.derivations(kind)]
+        return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:_DIGEST_CHARS]
+
+    def last_refusals(
+        self, conn: Connection, keys: Sequence[str]
+    ) -> dict[str, tuple[str, Mapping[str, Any]]]:
+        """What was refused when the folder was decided about last: reason and detail by key."""
+        return last_refusals(conn, self._batch.id, before_revision=self._batch.revision, keys=keys)
 
     def read(self, file: SeenFile, context: FetchContext) -> ReadPhoto:
         """Read a picture or video, and store its thumbnails. Raises `ItemRefused`."""
@@ -152,15 +170,14 @@ class Importer:
         place = self.place(name)
         match fetched:
             case ReadPhoto(stamp, photo):
-                return save_photo(conn, place, stamp, photo, batch_id=self._batch_id)
+                return save_photo(conn, place, stamp, photo, batch_id=self._batch.id)
             case ReadSidecar(stamp, of, sha256):
                 with self._faults(name):
-                    return save_sidecar(
-                        conn, place, stamp, of=of, sha256=sha256, media_type=XMP_TYPE
-                    )
+                    kind = SIDECAR_TYPES[sidecar_kind(name)]
+                    return save_sidecar(conn, place, stamp, of=of, sha256=sha256, media_type=kind)
             case Vanished(location):
                 place = FilePlace.at(self._source, location)
-                return retire_file(conn, place, spare_last=self._spare_last)
+                return retire_file(conn, place, spare_last=self._batch.part)
         raise InternalError("the item was fetched by another source", subject=name)
 
     @contextmanager

@@ -23,7 +23,7 @@ from lading.sources.photos.discover import ACTION, TYPE, describe
 from lading.sources.photos.folders import Listing
 from lading.sources.photos.importer import Importer, ReadPhoto
 from lading.sources.photos.pairing import companions
-from lading.sources.photos.reasons import REASONS, facts_of, reason_of
+from lading.sources.photos.reasons import LASTING, REASONS, facts_of, reason_of
 from lading.sources.photos.rules import (
     SeenFile,
     is_as_recorded,
@@ -81,7 +81,10 @@ class FolderBatch:
         recorded = recorded_files(conn, self._source, self._folder, asked)
         made = derivation_keys(conn, {file.asset_id for file in recorded.values()})
         outdated = {name for name, file in recorded.items() if self._is_outdated(file, made)}
-        return [self._decided(file, recorded, outdated, check_bytes) for file in files]
+        found = [self._decided(file, recorded, outdated, check_bytes) for file in files]
+        if check_bytes or not items or items[0].kind != FILE:
+            return found
+        return self._but_refused(conn, items, found)
 
     def fetch(
         self,
@@ -118,6 +121,23 @@ class FolderBatch:
         wanted = self._importer.derivations(file.media_type)
         return not {one.key for one in wanted} <= made.get(file.asset_id, frozenset())
 
+    def _but_refused(
+        self, conn: Connection, items: Sequence[Item], found: Sequence[Decided]
+    ) -> list[Decided]:
+        """The decisions, but for files that would be refused again for what they are."""
+        read = {
+            item.key: decided.detail
+            for item, decided in zip(items, found, strict=True)
+            if decided.decision in {Decision.CREATE, Decision.UPDATE}
+        }
+        refused = self._importer.last_refusals(conn, list(read)) if read else {}
+        again = {
+            key: Decided(Decision.REJECT, REASONS[reason], detail)
+            for key, (reason, detail) in refused.items()
+            if reason in LASTING and all(detail.get(name) == read[key][name] for name in read[key])
+        }
+        return [again.get(item.key, each) for item, each in zip(items, found, strict=True)]
+
     def _decided(
         self,
         file: SeenFile,
@@ -126,6 +146,8 @@ class FolderBatch:
         check_bytes: bool,
     ) -> Decided:
         detail = _detail(file)
+        if file.of is None:
+            detail["decoders"] = self._importer.decoders
         if not is_utf8(file.name):
             return Decided(Decision.REJECT, REASONS["name_refused"], detail)
         known = recorded.get(file.name)

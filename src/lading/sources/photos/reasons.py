@@ -78,6 +78,9 @@ REASONS: Final = reason_table(
     ]
 )
 
+LASTING: Final = frozenset({"unreadable", "decoder_crashed"})
+"""Reasons that hold until the file is another, or something else reads it."""
+
 _BY_ERROR: Final[dict[type[LadingError], str]] = {
     DecoderCrashed: "decoder_crashed",
     MediaUnreadable: "unreadable",

@@ -214,8 +214,7 @@ class PhotosSource:
             self._root,
             self._deriving,
             thumbnail_side=self.options.thumbnail_side,
-            batch_id=batch.id,
-            spare_last=batch.part,
+            batch=batch,
             require_root=partial(self._require, identity),
         )
 
