@@ -124,7 +124,8 @@ def test_a_shift_is_previewed_done_and_undone_exactly_on_each_database(
     assert taken(installation)["trip/a.jpg"] == (SAID - 26 * HOUR, 120)
     assert taken(installation)["trip/b.jpg"] == (None, None)
     raw_after = taken(installation)["trip/a.dng"][0]
-    assert raw_before and raw_after == raw_before - 26 * HOUR
+    assert raw_before is not None
+    assert raw_after == raw_before - 26 * HOUR
     with installation.db.read() as conn:
         one = dated_photos(conn, [known["trip/a.jpg"]])[known["trip/a.jpg"]]
         (event,) = list_events(conn, kinds=["photo_dates_changed"])
