@@ -78,6 +78,20 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"II*\0\x10\0\0\0CR\2\0" + bytes(400),
+        b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\1\0mdat" + bytes(200),
+    ],
+    ids=["LibRaw", "FFmpeg"],
+)
+def test_what_a_decoder_says_of_damage_is_in_words_for_people(data: bytes) -> None:
+    found = str(failure_of(data).found)
+    assert found[0].isupper()
+    assert not any(mark in found for mark in ("b'", "Errno", "<none>"))
+
+
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(10_000_000), 9)
@@ -171,7 +185,7 @@ EXIF = full_exif().tobytes()
     )
 )
 def test_no_exif_breaks_its_reader(data: bytes) -> None:
-    said = ExifBlock(data, DEFAULT_LIMITS).statements()
+    said = ExifBlock.read(data, DEFAULT_LIMITS).statements()
     assert len(said.times) <= 3
 
 
@@ -193,15 +207,15 @@ def test_metadata_has_limits_of_size_depth_and_entries() -> None:
     assert read_xmp(b" " * 2_000_000, DEFAULT_LIMITS).damaged == ("xmp",)
     assert read_iptc(bytes(2_000_000), DEFAULT_LIMITS).damaged == ("iptc",)
     many = b"II*\0\x08\0\0\0" + struct.pack("<H", 60_000) + bytes(720_000)
-    assert ExifBlock(many, DEFAULT_LIMITS).damaged
+    assert ExifBlock.read(many, DEFAULT_LIMITS).damaged
     # An entry that says it has four milliards of rationals.
     greedy = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", 271, 5, 0xFFFF_FFFF, 8) + bytes(4)
-    assert ExifBlock(greedy, DEFAULT_LIMITS).damaged
+    assert ExifBlock.read(greedy, DEFAULT_LIMITS).damaged
 
 
 def test_a_directory_that_names_itself_is_read_once() -> None:
     entries = struct.pack("<HHII", 34665, 4, 1, 8) + struct.pack("<HHII", 34853, 4, 1, 8)
-    block = ExifBlock(b"II*\0\x08\0\0\0\2\0" + entries + bytes(4), DEFAULT_LIMITS)
+    block = ExifBlock.read(b"II*\0\x08\0\0\0\2\0" + entries + bytes(4), DEFAULT_LIMITS)
     assert block.statements().times == ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def dng(*, width: int = 64, height: int = 48, orientation: int = 1) -> bytes:
             rows.append(60_000 if shown else 3_000)
     strip = struct.pack(f"<{len(rows)}H", *rows)
     taken = TAKEN.encode() + b"\0"
-    entries: list[tuple[int, int, int, bytes]] = [
+    entries: list[Entry] = [
         (254, 4, 1, struct.pack("<I", 0)),
         (256, 4, 1, struct.pack("<I", width)),
         (257, 4, 1, struct.pack("<I", height)),
@@ -154,7 +154,18 @@ def dng(*, width: int = 64, height: int = 48, orientation: int = 1) -> bytes:
         (50728, 5, 3, struct.pack("<6I", 1, 1, 1, 1, 1, 1)),
         (50778, 3, 1, struct.pack("<H", 21)),
     ]
-    begin = 8 + 2 + 12 * len(entries) + 4
+    return tiff(entries, strip=strip)
+
+
+Entry = tuple[int, int, int, bytes]
+"""A tag, its type, how many values, and their bytes; `STRP` stands for where the strip begins."""
+
+
+def tiff(
+    entries: Sequence[Entry], *, start: bytes = b"II*\0", at: int = 0, strip: bytes = b""
+) -> bytes:
+    """A little-endian TIFF of one directory, `at` so many bytes in its file."""
+    begin = at + 8 + 2 + 12 * len(entries) + 4
     extra = b""
     table = struct.pack("<H", len(entries))
     for tag, kind, count, value in entries:
@@ -164,4 +175,96 @@ def dng(*, width: int = 64, height: int = 48, orientation: int = 1) -> bytes:
         else:
             table += struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")
     table = table.replace(b"STRP", struct.pack("<I", begin + len(extra)))
-    return b"II*\0" + struct.pack("<I", 8) + table + bytes(4) + extra + strip
+    return start + struct.pack("<I", at + 8) + table + bytes(4) + extra + strip
+
+
+def text_entry(tag: int, text: str) -> Entry:
+    """An entry of text."""
+    data = text.encode() + b"\0"
+    return tag, 2, len(data), data
+
+
+def box(kind: bytes, filling: bytes, *, uuid: str = "", wide: bool = False) -> bytes:
+    """A box of ISO's base format; a `wide` one has its size in 64 bits."""
+    filling = bytes.fromhex(uuid) + filling
+    if wide:
+        return struct.pack(">I4sQ", 1, kind, 16 + len(filling)) + filling
+    return struct.pack(">I4s", 8 + len(filling), kind) + filling
+
+
+CANON = "85c0b687820f11e08111f4ce462b6a48"
+ADOBE = "be7acfcb97a942e89c71999491e3afac"
+
+
+def cr3(orientation: int = 6, *, xmp: bytes = b"", wide: bool = False) -> bytes:
+    """The container of Canon's CR3 with its four TIFFs, and no pixels."""
+    main = [
+        text_entry(271, "Canon"),
+        text_entry(272, "Canon EOS R5"),
+        (274, 3, 1, struct.pack("<H", orientation)),
+        text_entry(306, "2025:01:02 03:04:05"),
+    ]
+    exif = [
+        text_entry(36867, TAKEN),
+        text_entry(36868, TAKEN),
+        text_entry(36881, "+02:00"),
+        text_entry(37521, "12"),
+        text_entry(42036, "RF50mm F1.2 L USM"),
+    ]
+    gps = [
+        (0, 1, 4, bytes([2, 3, 0, 0])),
+        text_entry(1, "S"),
+        (2, 5, 3, struct.pack("<6I", 48, 1, 51, 1, 3024, 100)),
+        text_entry(3, "E"),
+        (4, 5, 3, struct.pack("<6I", 2, 1, 17, 1, 402, 10)),
+        (5, 1, 1, b"\1"),
+        (6, 5, 1, struct.pack("<2I", 71, 2)),
+    ]
+    canon = (
+        box(b"CNCV", b"CanonCR3_001/00.10.00/00.00.00")
+        + box(b"CCTP", bytes(12))
+        + box(b"CTBO", bytes(4))
+        + box(b"free", b"")
+        + box(b"CMT1", tiff(main))
+        + box(b"CMT2", tiff(exif))
+        + box(b"CMT3", tiff([text_entry(7, "Firmware Version 1.0.0")]))
+        + box(b"CMT4", tiff(gps))
+    )
+    moov = box(b"uuid", canon, uuid=CANON) + box(b"mvhd", bytes(100))
+    whole = box(b"ftyp", b"crx \0\0\0\1crx isom") + box(b"moov", moov, wide=wide)
+    if xmp:
+        whole += box(b"uuid", xmp, uuid=ADOBE)
+    return whole + box(b"mdat", b"pixels of the sensor", wide=wide)
+
+
+def raf(jpeg: bytes) -> bytes:
+    """The header of Fuji's RAF and the picture it keeps, without the pixels of the sensor."""
+    head = b"FUJIFILMCCD-RAW 0201FF383501" + b"X-T5".ljust(32, b"\0") + b"0100" + bytes(20)
+    begin = 0x94
+    places = struct.pack(">6I", begin, len(jpeg), begin + len(jpeg), 0, begin + len(jpeg), 0)
+    return (head + places).ljust(begin, b"\0") + jpeg
+
+
+def rw2(jpeg: bytes) -> bytes:
+    """A Panasonic whose directory has no time: it stands in the picture beside it."""
+    entries = [
+        text_entry(271, "Panasonic"),
+        text_entry(272, "DC-GH5"),
+        (274, 3, 1, struct.pack("<H", 6)),
+        (0x2E, 7, len(jpeg), jpeg),
+    ]
+    return tiff(sorted(entries), start=b"IIU\0")
+
+
+def raw_like(start: bytes, make: str) -> bytes:
+    """What the cameras of most makers write: a TIFF whose directory leads to those of EXIF."""
+    exif_at = 8 + 2 + 12 * 5 + 4 + len(make) + 64
+    main = [
+        (254, 4, 1, struct.pack("<I", 1)),
+        text_entry(271, make),
+        text_entry(272, "Model 1"),
+        (274, 3, 1, struct.pack("<H", 6)),
+        (34665, 4, 1, struct.pack("<I", exif_at + 8)),
+    ]
+    exif = tiff([text_entry(36867, TAKEN), text_entry(36881, "+02:00")], at=exif_at)
+    return tiff(main, start=start).ljust(exif_at, b"\0") + exif

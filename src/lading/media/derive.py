@@ -30,6 +30,7 @@ from lading.storage.roots import SafeRoot
 
 # Raised when what is derived from the same bytes changes through code of ours.
 _FACTS_VERSION: Final = 1
+_RAW_FACTS_VERSION: Final = 2
 _THUMBNAIL_VERSION: Final = 1
 _LIKENESS_VERSION: Final = 1
 
@@ -160,7 +161,8 @@ def derivations(kind: Kind, wanted: Wanted) -> tuple[Derivation, ...]:
         found.append(Derivation(name.value, tool, version, json.dumps(settings, sort_keys=True)))
 
     if wanted.facts:
-        add(Part.FACTS, code=_FACTS_VERSION)
+        raw = kind.family is Family.RAW
+        add(Part.FACTS, code=_RAW_FACTS_VERSION if raw else _FACTS_VERSION)
     for spec in wanted.thumbnails:
         add(Part.THUMBNAIL, code=_THUMBNAIL_VERSION, **asdict(spec))
     if wanted.perceptual_hash:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from lading.media.facts import (
     Camera,
@@ -41,27 +41,41 @@ _GPS_TAGS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 29})
 class ExifBlock:
     """The directories of one EXIF block, or of a TIFF or RAW file, read once.
 
-    `xmp` and `iptc` are the blocks that TIFF keeps beside them. `damaged` tells that something
-    broke off; what could be read is there.
+    `xmp` and `iptc` are the blocks that TIFF keeps beside them. Where something broke off, what
+    could be read is there.
     """
 
-    def __init__(self, stream: BinaryIO | bytes, limits: Limits) -> None:
-        self.damaged = False
-        self._limits = limits
+    def __init__(self, main: Ifd, exif: Ifd, gps: Ifd) -> None:
+        self._main, self._exif, self._gps = main, exif, gps
+
+    @classmethod
+    def read(cls, stream: BinaryIO | bytes, limits: Limits) -> Self:
+        """The block, or the TIFF."""
         if isinstance(stream, bytes):
             # Some writers leave the mark of JPEG's segment in front.
             stream = io.BytesIO(stream.removeprefix(b"Exif\0\0"))
-        self._stream = stream
-        self._main, self._exif, self._gps = Ifd(), Ifd(), Ifd()
         try:
             order, first = read_header(stream)
         except TiffDamaged:
-            self.damaged = True
-            return
-        self._main = self._directory(order, first, _MAIN_TAGS)
-        self._exif = self._directory(order, self._main.number(_EXIF_IFD), _EXIF_TAGS)
-        self._gps = self._directory(order, self._main.number(_GPS_IFD), _GPS_TAGS)
-        self.damaged = any(ifd.damaged for ifd in (self._main, self._exif, self._gps))
+            return cls(Ifd(damaged=True), Ifd(), Ifd())
+        main = _directory(stream, order, first, _MAIN_TAGS, limits)
+        exif = _directory(stream, order, main.number(_EXIF_IFD), _EXIF_TAGS, limits)
+        gps = _directory(stream, order, main.number(_GPS_IFD), _GPS_TAGS, limits)
+        return cls(main, exif, gps)
+
+    @classmethod
+    def in_parts(cls, main: bytes, exif: bytes, gps: bytes, limits: Limits) -> Self:
+        """The same where each directory is the first of a TIFF of its own; b"" for none."""
+        return cls(
+            _first_directory(main, _MAIN_TAGS, limits),
+            _first_directory(exif, _EXIF_TAGS, limits),
+            _first_directory(gps, _GPS_TAGS, limits),
+        )
+
+    @property
+    def damaged(self) -> bool:
+        """Whether something broke off."""
+        return any(ifd.damaged for ifd in (self._main, self._exif, self._gps))
 
     @property
     def xmp(self) -> bytes:
@@ -88,14 +102,6 @@ class ExifBlock:
             orientation=orientation if orientation and 1 <= orientation <= 8 else None,
             damaged=("exif",) if self.damaged else (),
         )
-
-    def _directory(self, order: ByteOrder, offset: int | None, wanted: frozenset[int]) -> Ifd:
-        if offset is None:
-            return Ifd()
-        try:
-            return read_ifd(self._stream, order, offset, wanted, self._limits)
-        except TiffDamaged:
-            return Ifd(damaged=True)
 
     def _times(self) -> tuple[StatedTime, ...]:
         times = []
@@ -145,6 +151,28 @@ class ExifBlock:
             _degrees(self._gps.numbers(_LONGITUDE), self._gps.text(3), "EW"),
             None if altitude is None else float(-altitude if below_sea else altitude),
         )
+
+
+def _directory(
+    stream: BinaryIO, order: ByteOrder, offset: int | None, wanted: frozenset[int], limits: Limits
+) -> Ifd:
+    if offset is None:
+        return Ifd()
+    try:
+        return read_ifd(stream, order, offset, wanted, limits)
+    except TiffDamaged:
+        return Ifd(damaged=True)
+
+
+def _first_directory(part: bytes, wanted: frozenset[int], limits: Limits) -> Ifd:
+    if not part:
+        return Ifd()
+    stream = io.BytesIO(part)
+    try:
+        order, first = read_header(stream)
+    except TiffDamaged:
+        return Ifd(damaged=True)
+    return _directory(stream, order, first, wanted, limits)
 
 
 def _degrees(numbers: tuple[Number, ...], reference: str, letters: str) -> float | None:

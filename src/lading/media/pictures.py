@@ -5,7 +5,7 @@ libvips decodes what it may, libheif HEIC, LibRaw the cameras' own kinds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final, Protocol
@@ -13,13 +13,12 @@ from typing import Any, Final, Protocol
 from lading.media.content import Content
 from lading.media.errors import damage
 from lading.media.exif import ExifBlock
-from lading.media.facts import Camera, Statements
-from lading.media.iptc import read_iptc
+from lading.media.facts import Statements
 from lading.media.kind import Family, Kind
-from lading.media.limits import Limits
 from lading.media.packages import heif, raw, vips
 from lading.media.pixels import decode_small, from_rows, require_pixels, shrink
-from lading.media.xmp import read_xmp
+from lading.media.raws import raw_statements
+from lading.media.statements import gather, merge
 
 _HEIF_TYPES: Final = frozenset({"image/heic", "image/heif"})
 # LibRaw's flips, as degrees clockwise.
@@ -60,7 +59,7 @@ def open_picture(content: Content, kind: Kind) -> Picture:
     """
     tool = picture_tool(kind)
     if tool == "rawpy":
-        return _RawPicture(content)
+        return _RawPicture(content, kind)
     return _HeifPicture(content) if tool == "pillow-heif" else _VipsPicture(content, kind)
 
 
@@ -94,7 +93,7 @@ class _VipsPicture:
         if not self._tiff:
             exif = self._blocks.get("exif-data", b"")
             return gather(exif=exif, xmp=xmp, iptc=iptc, limits=self._content.limits)
-        block = ExifBlock(self._content.stream(), self._content.limits)
+        block = ExifBlock.read(self._content.stream(), self._content.limits)
         return merge(
             block.statements(),
             gather(xmp=xmp or block.xmp, iptc=iptc or block.iptc, limits=self._content.limits),
@@ -144,8 +143,9 @@ class _HeifPicture:
 class _RawPicture:
     """What cameras keep of their sensor; shown by the picture that the camera put beside it."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, kind: Kind) -> None:
         self._content = content
+        self._kind = kind
         self.frames = 1
         package = raw()
         with damage(content.name, "read its header"):
@@ -161,14 +161,7 @@ class _RawPicture:
         require_pixels(self.width, self.height, content.limits, content.name)
 
     def statements(self) -> Statements:
-        if self._content.head[:2] not in (b"II", b"MM"):
-            # Canon's CR3 and Fuji's RAF are no TIFF; where they keep EXIF is not read yet.
-            return Statements()
-        block = ExifBlock(self._content.stream(), self._content.limits)
-        return merge(
-            block.statements(),
-            gather(xmp=block.xmp, iptc=block.iptc, limits=self._content.limits),
-        )
+        return raw_statements(self._content, self._kind)
 
     def small(self, side: int) -> Any:
         package = raw()
@@ -203,39 +196,6 @@ class _RawPicture:
         data = rows.tobytes()
         image = from_rows(data, width=width, height=height, bands=bands, row_bytes=width * bands)
         return shrink(image, side)
-
-
-def gather(*, exif: bytes = b"", xmp: bytes = b"", iptc: bytes = b"", limits: Limits) -> Statements:
-    """What the blocks of metadata say together; an empty one says nothing."""
-    parts = []
-    if len(exif) > limits.metadata_bytes_max:
-        parts.append(Statements(damaged=("exif",)))
-    elif exif:
-        parts.append(ExifBlock(exif, limits).statements())
-    if xmp:
-        parts.append(read_xmp(xmp, limits))
-    if iptc:
-        parts.append(read_iptc(iptc, limits))
-    return merge(*parts)
-
-
-def merge(*parts: Statements) -> Statements:
-    """All statements together; of camera and orientation the first that there is."""
-    return Statements(
-        times=tuple(time for part in parts for time in part.times),
-        places=tuple(place for part in parts for place in part.places),
-        camera=Camera(
-            _first(part.camera.make for part in parts),
-            _first(part.camera.model for part in parts),
-            _first(part.camera.lens for part in parts),
-        ),
-        orientation=next((part.orientation for part in parts if part.orientation), None),
-        damaged=tuple(name for part in parts for name in part.damaged),
-    )
-
-
-def _first(texts: Iterable[str]) -> str:
-    return next((text for text in texts if text), "")
 
 
 @contextmanager

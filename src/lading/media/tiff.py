@@ -51,10 +51,14 @@ class ByteOrder:
 
 @dataclass(slots=True)
 class Ifd:
-    """The wanted entries of one directory; `damaged` when some of them could not be read."""
+    """The wanted entries of one directory; `damaged` when some of them could not be read.
+
+    `places` has where those that were only to be located begin, and how many bytes they have.
+    """
 
     values: dict[int, bytes | tuple[Number, ...]] = field(default_factory=dict)
     damaged: bool = False
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.values
@@ -105,33 +109,46 @@ def read_header(stream: BinaryIO) -> tuple[ByteOrder, int]:
 
 
 def read_ifd(
-    stream: BinaryIO, order: ByteOrder, offset: int, wanted: Collection[int], limits: Limits
+    stream: BinaryIO,
+    order: ByteOrder,
+    offset: int,
+    wanted: Collection[int],
+    limits: Limits,
+    *,
+    located: Collection[int] = (),
 ) -> Ifd:
-    """The entries of the directory at `offset` whose tags are `wanted`. Raises `TiffDamaged`."""
+    """The entries of the directory at `offset` whose tags are `wanted`. Raises `TiffDamaged`.
+
+    Of `located` ones, which are larger than what is read, it only tells where they are.
+    """
     count_format, entry_format = ("Q", "HHQ") if order.big else ("H", "HHI")
     inline = 8 if order.big else 4
     head_bytes = struct.calcsize(f"={entry_format}")
     (count,) = struct.unpack(
         f"{order.mark}{count_format}", _read(stream, offset, struct.calcsize(f"={count_format}"))
     )
-    if not 0 < count <= limits.entries_max:
+    # Phones that may not tell where they are write a directory for it with nothing in it.
+    if count > limits.entries_max:
         raise TiffDamaged(f"a directory of {count} entries")
     begin = offset + struct.calcsize(f"={count_format}")
     table = _read(stream, begin, count * (head_bytes + inline))
     ifd = Ifd()
     for at in range(0, len(table), head_bytes + inline):
         tag, kind, number = struct.unpack_from(f"{order.mark}{entry_format}", table, at)
-        if tag not in wanted or tag in ifd.values or kind not in _TYPES:
+        if tag not in wanted and tag not in located:
+            continue
+        if tag in ifd.values or kind not in _TYPES:
             continue
         size = number * _TYPES[kind][0]
         field_bytes = table[at + head_bytes : at + head_bytes + inline]
+        if tag in located:
+            ifd.places[tag] = (_pointer(order, field_bytes), size)
+            continue
         try:
             if size > limits.metadata_bytes_max or (kind not in _BYTES and number > NUMBERS_MAX):
                 raise TiffDamaged(f"an entry of {size} bytes")
             if size > inline:
-                pointer = "Q" if order.big else "I"
-                (where,) = struct.unpack(f"{order.mark}{pointer}", field_bytes)
-                data = _read(stream, where, size)
+                data = _read(stream, _pointer(order, field_bytes), size)
             else:
                 data = field_bytes[:size]
         except TiffDamaged:
@@ -139,6 +156,10 @@ def read_ifd(
             continue
         ifd.values[tag] = _values(order.mark, kind, number, data)
     return ifd
+
+
+def _pointer(order: ByteOrder, field_bytes: bytes) -> int:
+    return int(struct.unpack(f"{order.mark}{'Q' if order.big else 'I'}", field_bytes)[0])
 
 
 def _values(mark: str, kind: int, count: int, data: bytes) -> bytes | tuple[Number, ...]:
