@@ -233,3 +233,33 @@ def test_content_has_to_bear_out_what_names_say() -> None:
 
 def held(media_type: str, duration_s: float | None = None) -> HeldOriginal:
     return HeldOriginal(file_id=1, media_type=media_type, duration_s=duration_s)
+
+
+def test_what_apple_and_google_keep_beside_pictures_is_held_with_them(
+    bench: PhotosBench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    installation = installed(sqlite_database, bench, tmp_path)
+    bench.write("trip/a.jpg")
+    bench.write("trip/a.AAE", b"<plist/>")
+    bench.write("trip/a.jpg.supplemental-metadata.json", b"{}")
+    bench.write("trip/metadata.json", b"{ }")
+    installation.take_in()
+    held = files(installation)
+    of = held["trip/a.jpg"].asset_id
+    assert {name: (row.asset_id, row.role, row.media_type) for name, row in held.items()} == {
+        "trip/a.jpg": (of, "original", "image/jpeg"),
+        "trip/a.AAE": (of, "sidecar", "application/x-plist"),
+        "trip/a.jpg.supplemental-metadata.json": (of, "sidecar", "application/json"),
+    }
+    assert installation.batch("trip").detail == {"folder": "trip", "ignored": 1}
+
+
+def test_a_sidecar_waits_with_its_picture_and_one_without_is_no_reason_to_wait(
+    bench: PhotosBench,
+) -> None:
+    bench.write("code/package.json", b"{}")
+    bench.write("now/a.jpg")
+    bench.write("now/a.jpg.json", b"{}")
+    patient = bench.opened(stable_for_s=3600)
+    found = {one.key: one.detail for one in patient.discover({})}
+    assert found == {"now": {"folder": "now", "left_for_later": 2}}

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -205,6 +205,10 @@ SIDECARS: Final[Mapping[str, Companion]] = {
     "json": Companion.TAKEOUT,
 }
 """By ending, the files that are nothing by themselves: they say something of another one."""
+_LOOKED_FOR: Final = {
+    Companion.XMP: ("raw", "picture", "video"),
+    Companion.AAE: ("picture", "raw", "video"),
+}
 # What Google puts between a name and `.json`, and cuts short as it pleases; the number of a name
 # that was taken stands behind all of it.
 _TAKEOUT: Final = re.compile(
@@ -273,47 +277,65 @@ def pair(
     good, as `A.JPG` and `a.jpg` are for `a.Cr2`, nothing is guessed.
     """
     every = sorted(set(names))
-    media = pictures | raws | videos
-    by_name: dict[str, list[str]] = defaultdict(list)
-    by_stem: dict[tuple[str, str], list[str]] = defaultdict(list)
-    by_beginning: dict[str, list[str]] = defaultdict(list)
-    for name in every:
-        stem, ending = _split(name)
-        by_name[folded(name)].append(name)
-        for group, endings in (("picture", pictures), ("raw", raws), ("video", videos)):
-            if ending in endings:
-                by_stem[group, folded(stem)].append(name)
-                if len(name) > _TAKEOUT_NAME_CHARS:
-                    by_beginning[folded(name[:_TAKEOUT_NAME_CHARS])].append(name)
+    known = _Names({"picture": pictures, "raw": raws, "video": videos}, every)
     found = []
     for name in every:
         stem, ending = _split(name)
-        if not stem:
+        companion = known.companion(ending)
+        if not stem or companion is None:
             continue
-        if ending == "xmp":
-            groups = [by_name[folded(stem)]] if folded(stem) in by_name else []
-            groups += [by_stem.get((g, folded(stem)), []) for g in ("raw", "picture", "video")]
-            companion = Companion.XMP
-        elif ending == "aae":
-            groups = [by_stem.get((g, folded(stem)), []) for g in ("picture", "raw", "video")]
-            companion = Companion.AAE
-        elif ending == "json":
-            about = takeout_names(name)
-            groups = [by_name.get(folded(one), []) for one in about]
-            groups = [[one for one in group if _split(one)[1] in media] for group in groups]
-            groups += [by_beginning.get(folded(one), []) for one in about]
-            stem, companion = about[0] if about else stem, Companion.TAKEOUT
-        elif ending in raws:
-            groups, companion = [by_stem.get(("picture", folded(stem)), [])], Companion.RAW
-        elif ending in videos:
-            groups, companion = [by_stem.get(("picture", folded(stem)), [])], Companion.LIVE_VIDEO
-        else:
-            continue
+        groups = known.candidates(name, companion)
         candidates = next((group for group in groups if group), [])
+        if companion is Companion.TAKEOUT:
+            stem = next(iter(takeout_names(name)), stem)
         main = _the_one(stem, candidates)
         if main is not None and main != name:
             found.append(Belongs(name, main, companion))
     return tuple(found)
+
+
+class _Names:
+    """The names of a folder, as they are looked for; `endings` are those of each group of files."""
+
+    def __init__(self, endings: Mapping[str, frozenset[str]], names: Iterable[str]) -> None:
+        self._endings = endings
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._by_beginning: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            stem, ending = _split(name)
+            self._by_name[folded(name)].append(name)
+            groups = [group for group, known in endings.items() if ending in known]
+            for group in groups:
+                self._by_stem[group, folded(stem)].append(name)
+            if groups and len(name) > _TAKEOUT_NAME_CHARS:
+                self._by_beginning[folded(name[:_TAKEOUT_NAME_CHARS])].append(name)
+
+    def companion(self, ending: str) -> Companion | None:
+        """What a file of this ending can be to another one."""
+        if ending in self._endings["raw"]:
+            return Companion.RAW
+        return Companion.LIVE_VIDEO if ending in self._endings["video"] else SIDECARS.get(ending)
+
+    def candidates(self, name: str, companion: Companion) -> Iterator[list[str]]:
+        """The files that it may belong to, the likeliest first; those of a group are as good."""
+        stem = _split(name)[0]
+        if companion is Companion.TAKEOUT:
+            about = takeout_names(name)
+            for one in about:
+                twins = self._by_name.get(folded(one), [])
+                yield [twin for twin in twins if self._is_media(twin)]
+            for one in about:
+                yield self._by_beginning.get(folded(one), [])
+            return
+        if companion is Companion.XMP:
+            yield self._by_name.get(folded(stem), [])
+        for group in _LOOKED_FOR.get(companion, ("picture",)):
+            yield self._by_stem.get((group, folded(stem)), [])
+
+    def _is_media(self, name: str) -> bool:
+        ending = _split(name)[1]
+        return any(ending in known for known in self._endings.values())
 
 
 def _split(name: str) -> tuple[str, str]:
