@@ -84,6 +84,14 @@ def test_a_picture_that_says_nothing_has_its_size() -> None:
     assert facts_of(animated).frames == 2
 
 
+def test_a_phone_that_keeps_its_place_to_itself_writes_no_damage() -> None:
+    empty = exif_block({271: "Maker"}, {36867: TAKEN})
+    assert empty.get_ifd(0x8825) == {}
+    facts = facts_of(encoded(scene(), exif=empty))
+    assert (facts.camera.make, facts.place, facts.refused_places) == ("Maker", None, ())
+    assert facts.damaged_metadata == ()
+
+
 def test_a_raw_picture_gives_the_facts_of_its_directory() -> None:
     facts = facts_of(dng(orientation=6))
     assert (facts.width, facts.height, facts.orientation) == (48, 64, 6)

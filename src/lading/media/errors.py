@@ -53,6 +53,14 @@ def damage(name: str | None, doing: str) -> Iterator[None]:
     # Each decoder has errors of its own, and hostile files find further ones.
     except Exception as error:
         # libvips says the same of each part of a picture that it could not make.
-        lines = dict.fromkeys(line.strip() for line in str(error).splitlines())
+        lines = dict.fromkeys(line.strip() for line in _said(error).splitlines())
         words = printable("; ".join(filter(None, lines)), length_max=200) or type(error).__name__
         raise MediaDamaged(f"It failed to {doing}", subject=name, found=words) from error
+
+
+def _said(error: Exception) -> str:
+    """What a decoder says, as text: LibRaw says it in bytes, FFmpeg with a number and no file."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, bytes):
+        return first.decode("utf-8", "replace")
+    return str(getattr(error, "strerror", None) or error)
