@@ -11,6 +11,7 @@ from lading.cli import output
 from lading.cli.accounts import Account, read_account
 from lading.cli.batch_jobs import BatchJob, newest_jobs
 from lading.cli.commands.batches import as_document
+from lading.cli.naming import name_of
 from lading.cli.reasons import Reasons
 from lading.cli.session import Session, with_session
 from lading.cli.trouble import TROUBLED_OUTCOMES, trouble_lines
@@ -98,7 +99,7 @@ def next_step(batch: Batch, reasons: Reasons) -> str:
     reason = reasons.find(batch.source, batch.reason)
     if reason is not None:
         return reason.next_step
-    name = batch.batch_key[:8]
+    name = name_of(batch.batch_key, batch.id)
     return {
         BatchState.PENDING: f"`lading preflight {name}` or `lading queue {name}`.",
         BatchState.PREFLIGHTING: "Wait for preflight to end, or run it again.",

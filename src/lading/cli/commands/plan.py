@@ -11,6 +11,7 @@ from lading.base.errors import RequestError
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
+from lading.cli.naming import name_of
 from lading.cli.selecting import by_names
 from lading.cli.session import Session, with_session
 from lading.ingest.plan import Plan
@@ -90,6 +91,7 @@ def _show(plan: Plan, refused: Sequence[Batch], file: str | None) -> None:
     if rows:
         output.table(("batch", "type", "action", "items", "bytes", "would"), rows)
     for batch in refused:
-        output.say(f"left out: {batch.batch_key}; `lading batch {batch.batch_key[:8]}` says why")
+        name = name_of(batch.batch_key, batch.id)
+        output.say(f"left out: {batch.batch_key}; `lading batch {name}` says why")
     if file is not None:
         output.say(f"Wrote {file}; apply it with `lading queue --plan {file}`.")

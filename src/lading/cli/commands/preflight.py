@@ -10,6 +10,7 @@ from lading.base.errors import LadingError
 from lading.bootstrap import open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON, report
+from lading.cli.naming import name_of
 from lading.cli.reasons import Reasons
 from lading.cli.selecting import by_names
 from lading.cli.session import Session, with_session
@@ -71,4 +72,5 @@ def _show(done: PreflightReport, source: str, reasons: Reasons) -> None:
         output.say(f"  why:        {reason.code}: {reason.sentence}")
         output.say(f"  next step:  {reason.next_step}")
     elif done.decisions.get(Decision.REJECT):
-        output.say(f"  next step:  `lading batch {done.batch_key[:8]}` gives each one's reason")
+        name = name_of(done.batch_key, done.batch_id)
+        output.say(f"  next step:  `lading batch {name}` gives each one's reason")

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import select
 
 from lading.base.stopping import StopReason, StopSignal
+from lading.base.units import format_count
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output
 from lading.cli.failures import NEEDS_A_PERSON
@@ -88,6 +89,11 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
             f"{report.done:,} jobs done, {report.failed:,} failed,"
             f" {report.retrying + report.released:,} given back, {report.lost:,} lost to others"
         )
+        if unwhole:
+            output.say(
+                f"{format_count(unwhole, 'batch', 'batches')} not imported whole;"
+                " `lading batches --state partial --state failed` lists them"
+            )
         if intake.paused:
             output.say("Intake is paused: what is in line waits for `lading intake resume`.")
     # A job that met a passing fault is not counted: draining waits until it was tried again.
