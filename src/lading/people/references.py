@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ from lading.media.derive import FileAt
 from lading.media.errors import MediaUnreadable
 from lading.media.faces.engine import Box, Detected
 from lading.media.faces.references import Advice, ReferenceFace, review, typical_distances
-from lading.media.faces.scanning import Scanned, detection_of
+from lading.media.faces.scanning import detection_of
 from lading.people.adopted import settings_held
 from lading.people.detecting import scan_facts
 from lading.people.errors import ReferenceUnclear
@@ -35,6 +35,8 @@ from lading.people.rules import same_faces
 from lading.storage.roots import SafeRoot, source_fault
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
+_NAME_CHARS_MAX = 100
+_NAME_BYTES_MAX = 200
 
 
 def add_reference_file(
@@ -55,19 +57,11 @@ def add_reference_file(
     folder, file_name = os.path.split(os.path.abspath(path))
     with people.db.read() as conn:
         person_meant(conn, name)
-        settings = settings_held(conn).settings.detection
     with SafeRoot(folder) as root:
         data = _bytes_of(root, file_name)
-        with people.processes.scanner(settings) as scanner:
-            ((_, outcome),) = scanner.scan([FileAt(str(root.path), file_name)])
-    if isinstance(outcome, SourceError):
-        raise outcome
-    _require_face(outcome, file_name, face_number)
-    facts = scan_facts(outcome, settings, detection_of(settings))
-    sha256 = hashlib.sha256(data).hexdigest()
-    key = reference_key(sha256)
-    if not dry_run:
-        people.store.put(key, iter([data]), sha256=sha256, owner="references", if_absent=True)
+        facts = _scan(people, FileAt(str(root.path), file_name))
+    _require_face(len(facts.faces), file_name, face_number)
+    sha256 = _keep(people, data, dry_run=dry_run)
 
     def write(conn: Connection) -> int:
         ids = save_given(conn, file_name, sha256, facts)
@@ -75,6 +69,50 @@ def add_reference_file(
         return add_reference(conn, whom, ids[(face_number or 1) - 1], actor=actor)
 
     return people.db.run(write)
+
+
+def take_picture(people: People, name: str, data: bytes, *, dry_run: bool = False) -> list[int]:
+    """Keep a picture that was given, with its faces: their numbers, the surest first.
+
+    Each may be made a reference image then. With `dry_run` the picture is not stored; a `rehearsal`
+    undoes the rest. Raises `ReferenceUnclear` where no face is found, and as `FaceScanner.scan`
+    does.
+    """
+    name = _file_name(name)
+    with TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(data)
+        facts = _scan(people, FileAt(folder, name))
+    _require_face(len(facts.faces), name, 1)
+    sha256 = _keep(people, data, dry_run=dry_run)
+    return people.db.run(lambda conn: save_given(conn, name, sha256, facts))
+
+
+def _scan(people: People, where: FileAt) -> ScanFacts:
+    """The faces of a file that was given. Raises what is wrong with it."""
+    with people.db.read() as conn:
+        settings = settings_held(conn).settings.detection
+    with people.processes.scanner(settings) as scanner:
+        ((_, outcome),) = scanner.scan([where])
+    if isinstance(outcome, SourceError):
+        raise outcome
+    return scan_facts(outcome, settings, detection_of(settings))
+
+
+def _keep(people: People, data: bytes, *, dry_run: bool) -> str:
+    """Put a file in the store, unless it is there; its hash."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    if not dry_run:
+        key = reference_key(sha256)
+        people.store.put(key, iter([data]), sha256=sha256, owner="references", if_absent=True)
+    return sha256
+
+
+def _file_name(given: str) -> str:
+    """The last part of a name that a stranger gave, as a file may be called."""
+    name = "".join(each for each in given.rpartition("/")[2] if each.isprintable())
+    name = name.rpartition("\\")[2].strip().lstrip(".")[:_NAME_CHARS_MAX]
+    # A name has a limit in bytes on disks, and three of four may be one character.
+    return name if name and len(name.encode()) <= _NAME_BYTES_MAX else "picture"
 
 
 def renew_reference_files(people: People, context: JobContext) -> JobResult:
@@ -133,8 +171,7 @@ def _bytes_of(root: SafeRoot, name: str) -> bytes:
     return data
 
 
-def _require_face(outcome: Scanned, name: str, number: int | None) -> None:
-    count = len(outcome.faces)
+def _require_face(count: int, name: str, number: int | None) -> None:
     if count == 0 or (number is None and count > 1) or (number or 1) > count:
         raise ReferenceUnclear(
             "it cannot be told which face is meant",
@@ -160,13 +197,27 @@ def advice_on(conn: Connection, person_id: int) -> tuple[Advice, ...]:
 
 def weakest_reference(conn: Connection, person_id: int) -> tuple[int, float] | None:
     """The reference image that is farthest from the person's others, and how far typically."""
-    own, _ = _own_and_others(conn, person_id)
-    newest = [own[-1].face.embedding.kind] if own else []
-    typical = typical_distances(_of_kind(own, newest))
-    if not typical:
-        return None
-    reference = max(typical, key=lambda each: typical[each])
-    return int(reference), typical[reference]
+    far = next(iter(typical_of(conn, [person_id]).values()), None)
+    return max(far.items(), key=lambda pair: pair[1]) if far else None
+
+
+def typical_of(conn: Connection, persons: Collection[int]) -> dict[int, dict[int, float]]:
+    """By person, how far each of their reference images typically is from their others.
+
+    Those of other kinds than the newest are left out, as nothing can be compared with them.
+    """
+    everybody = all_persons(conn)
+    groups = {root_of(everybody, each) for each in persons}
+    wanted = [each for each in everybody if root_of(everybody, each) in groups]
+    of: dict[int, list[ReferenceFace]] = {}
+    for image in reference_images(conn, persons=wanted):
+        of.setdefault(root_of(everybody, image.person_id), []).append(reference_face(image))
+    found = {}
+    for person_id, own in of.items():
+        newest = own[-1].face.embedding.kind
+        typical = typical_distances(_of_kind(own, [newest]))
+        found[person_id] = {int(reference): far for reference, far in typical.items()}
+    return found
 
 
 def _own_and_others(

@@ -70,11 +70,16 @@ class Advice(NamedTuple):
 
 def distance(first: Embedding, second: Embedding) -> float:
     """The Euclidean distance of two embeddings. Raises `EmbeddingsDiffer`."""
+    require_alike(first, second)
+    return math.dist(first.numbers(), second.numbers())
+
+
+def require_alike(first: Embedding, second: Embedding) -> None:
+    """Raises `EmbeddingsDiffer` for embeddings that cannot be compared."""
     if first.kind != second.kind or len(first.vector) != len(second.vector):
         raise EmbeddingsDiffer(
             "Embeddings of two kinds cannot be compared", expected=first.kind, found=second.kind
         )
-    return math.dist(first.numbers(), second.numbers())
 
 
 def review(
@@ -109,24 +114,35 @@ def typical_distances(own: Sequence[ReferenceFace]) -> dict[Id, float]:
     """
     if len(own) < 2:
         return {}
-    return {
-        one.reference: median(
-            distance(one.face.embedding, other.face.embedding)
-            for place, other in enumerate(own)
-            if place != at
-        )
-        for at, one in enumerate(own)
-    }
+    far: list[list[float]] = [[] for _ in own]
+    numbers = _numbers(own)
+    for at, one in enumerate(numbers):
+        for place in range(at):
+            apart = math.dist(one, numbers[place])
+            far[at].append(apart)
+            far[place].append(apart)
+    return {one.reference: median(apart) for one, apart in zip(own, far, strict=True)}
+
+
+def _numbers(faces: Sequence[ReferenceFace]) -> list[tuple[float, ...]]:
+    """Their embeddings as numbers. Raises `EmbeddingsDiffer`."""
+    for one in faces[1:]:
+        require_alike(faces[0].face.embedding, one.face.embedding)
+    return [one.face.embedding.numbers() for one in faces]
 
 
 def _like_others(
     own: Sequence[ReferenceFace], others: Sequence[ReferenceFace], limit: float
 ) -> Iterable[Advice]:
-    for one in own:
-        apart = [(distance(one.face.embedding, each.face.embedding), each) for each in others]
-        if not apart:
-            return
-        near, other = min(apart, key=lambda pair: pair[0])
+    if not others:
+        return
+    numbers = _numbers([*own, *others])
+    of_others = list(zip(numbers[len(own) :], others, strict=True))
+    for one, here in zip(own, numbers, strict=False):
+        near, other = min(
+            ((math.dist(here, there), each) for there, each in of_others),
+            key=lambda pair: pair[0],
+        )
         if near <= limit:
             yield Advice(
                 Flaw.LIKE_ANOTHER_PERSON,
