@@ -27,6 +27,8 @@ NOT_REHEARSED = {
     "POST /recordings/{recording_hash}/verify",
     "POST /recordings/{recording_hash}/download",
     "POST /photos/duplicates/decisions",
+    "POST /photos/sorts",
+    "POST /photos/sorts/{key}/undo",
 }
 
 

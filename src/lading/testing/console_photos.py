@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lading.bootstrap import Lading
-from lading.testing.console_imported import take_in
+from lading.sorting.values import Wanted
+from lading.testing.console_imported import ACTOR, drain, take_in
 
 PHOTOS: Final = "home"
 PHOTOS_TOML: Final = """
@@ -44,6 +45,8 @@ SMALL: Final = "2023/sent/lake-small.jpg"
 """The same picture, scaled down and encoded anew."""
 BURST: Final = ("2023/dog-1.jpg", "2023/dog-2.jpg", "2023/dog-3.jpg")
 UNDATED: Final = ("scans/letter.png", "scans/map.png")
+SORTED_BEFORE: Final = "scans"
+"""The folder of the undated, which was sorted once, and put back."""
 WRONG_CLOCK: Final = ("old camera/first.jpg", "old camera/tomorrow.jpg")
 COPIED: Final = "2022/lisbon/img_000.jpg"
 COPY: Final = "backup/2022/img_000.jpg"
@@ -66,6 +69,16 @@ def make_photos(lading: Lading) -> None:
         path.write_bytes(data)
     _write_film(root / FILM)
     take_in(lading, PHOTOS)
+    _sort_and_take_back(lading)
+
+
+def _sort_and_take_back(lading: Lading) -> None:
+    """A run of sorting to look at, after which every file is where it was."""
+    wanted = Wanted(source=PHOTOS, target=PHOTOS, folder=SORTED_BEFORE)
+    run = lading.sorting.start(wanted, actor=ACTOR)
+    drain(lading)
+    lading.sorting.undo(run.key, actor=ACTOR)
+    drain(lading)
 
 
 def tree_of(lading: Lading) -> Path:

@@ -23,6 +23,7 @@ from lading.library.tables import (
 )
 from lading.operations.problems import ProblemKind, fingerprint_of
 from lading.operations.tables import operation
+from lading.sorting.tables import sort_run
 from lading.testing.console_archive import ARCHIVE, COMPLETE
 from lading.testing.console_recordings import CONFLICTING, HALVES_HASH
 from lading.testing.seed_57 import SOURCE
@@ -65,6 +66,7 @@ LISTS = (
     "/photos/folders",
     "/photos/duplicates",
     "/photos/duplicates?kind=same",
+    "/photos/sorting",
     "/people",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
@@ -109,6 +111,9 @@ DETAILS = (
     "/photos?on=clock",
     "/photos/places?bbox=-20,30,30,70",
     "/photos/folders/home/2024/garden",
+    "/photos/sorting/preview?source=home",
+    "/photos/sorting/preview?source=home&show=undated",
+    "/photos/sorting/{sort_run}",
 )
 """Pages about one thing, with the tabs that it has."""
 
@@ -162,6 +167,7 @@ _FIRST: Mapping[str, Callable[[], Select[tuple[object]]]] = {
     "package": lambda: select(access_package.c.key).order_by(access_package.c.id),
     "operation": lambda: select(operation.c.key).order_by(operation.c.id),
     "worker": lambda: select(worker.c.id).order_by(worker.c.seen_at.desc()),
+    "sort_run": lambda: select(sort_run.c.key).order_by(sort_run.c.id),
     "scan": lambda: (
         select(ingest_event.c.seq)
         .where(ingest_event.c.kind == ScanFinished.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -21,7 +21,7 @@ from lading.console.actions.photos_sorting import (
     undo_sorting,
     wanted_of,
 )
-from lading.console.listing import Field, ListQuery
+from lading.console.listing import Field
 from lading.console.live.fragments import Fragment, Fragments, Rows, Visible
 from lading.console.live.ticks import Tick
 from lading.console.pages.forms import Form, required, see_other
@@ -163,7 +163,7 @@ def preview_page(
         sentence=preview_sentence(state),
         listed=listed,
         listed_max=LISTED_MAX,
-        looks=VERDICT_LOOKS,
+        verdict_looks=VERDICT_LOOKS,
         photo=photo,
         tabs=[("All", asked.address(PREVIEW, photo=photo), state.files)]
         + [
@@ -278,8 +278,8 @@ def _sorting_page(
     errors: Mapping[str, LadingError],
 ) -> Response[str]:
     asked = Asked.of(request.query_params)
-    query: ListQuery = photos_query(request, caller, *map(_field, _ASKED))
-    # Where a preview was asked for, its cursor is none of this list.
+    query = replace(photos_query(request, caller, *map(_field, _ASKED)), path=SORTING)
+    # Where a preview was asked for that cannot be, its address and cursor are none of the list.
     listed = read_sorts(console, cursor=None if errors else query.cursor, limit=query.limit)
     return page(
         console,
