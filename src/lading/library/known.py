@@ -101,6 +101,15 @@ def find_assets(conn: Connection, hashes: Iterable[str]) -> dict[str, AssetRow]:
     }
 
 
+def asset_hashes(conn: Connection, asset_ids: Iterable[int]) -> set[str]:
+    """The content hashes of these assets."""
+    return {
+        digest
+        for chunk in chunked(asset_ids)
+        for digest in conn.scalars(select(asset.c.content_hash).where(asset.c.id.in_(chunk)))
+    }
+
+
 def known_members(conn: Connection, hashes: Iterable[str]) -> set[str]:
     """Which of `hashes` are assets of the library; one in the trash is known too."""
     known: set[str] = set()

@@ -48,6 +48,11 @@ def unstack_photos(conn: Connection, asset_ids: Collection[int]) -> set[int]:
     return {number for pair in touched for number in pair}
 
 
+def stacked_with(conn: Connection, asset_id: int) -> set[int]:
+    """All that are in a stack with this photo, itself and what is in the trash among them."""
+    return {number for pair in _touching(conn, [asset_id]) for number in pair}
+
+
 def stack_of(conn: Connection, asset_id: int) -> Stack | None:
     """The stack that a photo is the top of, or folded into; None without one that shows."""
     top = conn.scalar(select(photo_stack.c.top_id).where(photo_stack.c.asset_id == asset_id))

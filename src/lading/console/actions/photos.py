@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection
+
 from lading.accounts.values import Caller, Permission
 from lading.base.errors import RequestError
 from lading.base.identifiers import parse_content_hash
 from lading.console.actions.operations import start_operation
 from lading.console.parts import Console
 from lading.ledger.chain import append
-from lading.ledger.likeness_events import AlikeDecided
-from lading.library.known import UnknownAsset, find_assets
+from lading.ledger.likeness_events import AlikeDecided, PhotosUnstacked
+from lading.library.known import UnknownAsset, asset_hashes, find_assets
+from lading.library.photo_stacks import stack_photos, stacked_with, unstack_photos
 from lading.library.values import AssetRow
 from lading.operations.values import Resource, Targets, Verb
 
+STACK: Final = "stack"
 KEEP_ALL: Final = "keep_all"
 TRASH_OTHERS: Final = "trash_others"
-DECISIONS: Final = (KEEP_ALL, TRASH_OTHERS)
+DECISIONS: Final = (KEEP_ALL, STACK, TRASH_OTHERS)
 MEMBERS_MAX: Final = 1_000
 
 
@@ -28,6 +32,21 @@ class BadDecision(RequestError):
 
     code = "bad_decision"
     next_step = "Load the page of duplicates again and decide there."
+
+
+class NotStacked(RequestError):
+    """A photo is in no stack that could be taken apart."""
+
+    code = "not_stacked"
+    http_status = 409
+    next_step = "Load the page again; somebody may have taken the stack apart."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstacked:
+    """The photos of a stack that was taken apart."""
+
+    content_hashes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +68,9 @@ def decide_alike(
     keep: str | None = None,
     dry_run: bool = False,
 ) -> Decided:
-    """Remember a decision about two photos or more, and with `trash_others` trash all but `keep`.
+    """Remember a decision about two photos or more.
 
+    With `trash_others` all but `keep` go to the trash, with `stack` they are folded under it.
     With `dry_run` everything is checked and nothing done. No file is touched. Raises
     `BadDecision`, `UnknownAsset`.
     """
@@ -59,7 +79,7 @@ def decide_alike(
     with console.lading.db.read() as conn:
         found = find_assets(conn, wanted)
     _require_here(wanted, found)
-    kept = keep if decision == TRASH_OTHERS else None
+    kept = None if decision == KEEP_ALL else keep
     if dry_run:
         return Decided(decision=decision, content_hashes=wanted, kept=kept, operation=None)
     operation = None
@@ -71,8 +91,40 @@ def decide_alike(
     event = AlikeDecided(
         content_hashes=list(wanted), decision=decision, kept=kept, operation=operation
     )
-    console.lading.db.run(lambda conn: append(conn, event, actor=caller.actor))
+    top = found[keep].id if decision == STACK and keep is not None else None
+
+    def remember(conn: Connection) -> None:
+        if top is not None:
+            stack_photos(conn, top, [row.id for row in found.values()])
+        append(conn, event, actor=caller.actor)
+
+    console.lading.db.run(remember)
     return Decided(decision=decision, content_hashes=wanted, kept=kept, operation=operation)
+
+
+def unstack(
+    console: Console, caller: Caller, content_hash: str, *, dry_run: bool = False
+) -> Unstacked:
+    """Take apart the stack that a photo is in; each of its photos is shown again.
+
+    With `dry_run` nothing is done. Raises `UnknownAsset`, `NotStacked`.
+    """
+    caller.require(Permission.OPERATE)
+    digest = parse_content_hash(content_hash) or content_hash
+
+    def work(conn: Connection) -> list[str]:
+        found = find_assets(conn, [digest]).get(digest)
+        if found is None:
+            raise UnknownAsset("the library has no such asset", subject=digest[:100])
+        freed = stacked_with(conn, found.id) if dry_run else unstack_photos(conn, [found.id])
+        if not freed:
+            raise NotStacked("it is in no stack", subject=digest)
+        hashes = sorted(asset_hashes(conn, freed))
+        if not dry_run:
+            append(conn, PhotosUnstacked(content_hashes=hashes), actor=caller.actor)
+        return hashes
+
+    return Unstacked(content_hashes=console.lading.db.run(work))
 
 
 def _checked(hashes: Sequence[str], decision: str, keep: str | None) -> list[str]:
@@ -94,7 +146,7 @@ def _checked(hashes: Sequence[str], decision: str, keep: str | None) -> list[str
             expected=f"2 to {MEMBERS_MAX}",
             found=len(wanted),
         )
-    if decision == TRASH_OTHERS and keep not in wanted:
+    if decision != KEEP_ALL and keep not in wanted:
         raise BadDecision(
             "the one to be kept is not among them", subject="keep", found=(keep or "nothing")[:100]
         )

@@ -10,10 +10,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lading.accounts.values import Caller, Permission
-from lading.console.actions.photos import MEMBERS_MAX, Decided, decide_alike
+from lading.console.actions.photos import MEMBERS_MAX, Decided, Unstacked, decide_alike, unstack
 from lading.console.answers import Many, many
 from lading.console.api.assets import AssetItem, asset_item
 from lading.console.api.conventions import (
@@ -29,6 +29,12 @@ from lading.console.api.conventions import (
     reads,
 )
 from lading.console.parts import Console
+from lading.console.readers.photo_decisions import (
+    Correction,
+    photo_id,
+    read_correction,
+    read_stack,
+)
 from lading.console.readers.photos import Timeline, read_photos, read_timeline
 from lading.console.readers.photos_alike import (
     Alike,
@@ -128,6 +134,7 @@ class DuplicateItem:
     """Photos that look alike, one that lies at several `places`, or what was decided about some.
 
     `content_hashes` names all of a group, `members` the first; `keep` is recommended, or was kept.
+    A stack `stands` until it is taken apart or made anew.
     """
 
     content_hashes: Sequence[str]
@@ -140,19 +147,28 @@ class DuplicateItem:
     decided_by: str | None = None
     decided_at: datetime | None = None
     operation: str | None = None
+    stands: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoDecisions:
+    """What people decided about a photo. `stack` has the top first, and is empty without one."""
+
+    correction: Correction | None
+    stack: Sequence[AssetItem]
 
 
 class DecisionBody(Body, frozen=True):
-    """What shall become of photos that look alike; `keep` is the one that stays."""
+    """What shall become of photos that look alike; `keep` is the one that stays, or is on top."""
 
     content_hashes: Annotated[list[Name], msgspec.Meta(max_length=MEMBERS_MAX)]
-    decision: Literal["keep_all", "trash_others"]
+    decision: Literal["keep_all", "stack", "trash_others"]
     keep: Name | None = None
 
 
 def routes() -> list[HTTPRouteHandler]:
-    """The four ways to look at photos, and deciding."""
-    return [timeline, list_of_photos, clusters, folders, duplicates, decide]
+    """The four ways to look at photos, deciding, and what was decided about one."""
+    return [timeline, list_of_photos, clusters, folders, duplicates, decide, decisions, take_apart]
 
 
 @reads("/photos/timeline", "How many photos were taken in each year and month", tag=TAG)
@@ -260,7 +276,10 @@ def decide(
     *,
     dry_run: DryRun = False,
 ) -> Done[Decided]:
-    """With trash_others an operation puts all but one in the trash; no file is touched."""
+    """With trash_others an operation puts all but one in the trash, with stack they are folded.
+
+    No file is touched.
+    """
     result = decide_alike(
         console,
         caller,
@@ -270,6 +289,38 @@ def decide(
         dry_run=dry_run,
     )
     return Done(dry_run=dry_run, result=result)
+
+
+@reads(
+    "/photos/{content_hash:str}/decisions",
+    "When people say a photo was taken, and its stack",
+    tag=TAG,
+)
+def decisions(console: NamedDependency[Console], content_hash: FromPath[str]) -> PhotoDecisions:
+    """The correction that counts with what the file says, and the photos stacked with it."""
+    found = photo_id(console.lading.db, content_hash)
+    stack = read_stack(console.lading.db, found)
+    return PhotoDecisions(
+        correction=read_correction(console.lading.db, found),
+        stack=[asset_item(card) for card in stack.cards] if stack else [],
+    )
+
+
+@creates(
+    "/photos/{content_hash:str}/unstack",
+    "Take apart the stack that a photo is in",
+    tag=TAG,
+    permission=Permission.OPERATE,
+)
+def take_apart(
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+    content_hash: FromPath[str],
+    *,
+    dry_run: DryRun = False,
+) -> Done[Unstacked]:
+    """Each of its photos is shown by itself again."""
+    return Done(dry_run=dry_run, result=unstack(console, caller, content_hash, dry_run=dry_run))
 
 
 def _area(area: Area) -> AreaItem:
@@ -320,4 +371,5 @@ def _decided(line: DecidedLine) -> DuplicateItem:
         decided_by=decision.actor,
         decided_at=decision.at,
         operation=decision.operation,
+        stands=decision.stands,
     )

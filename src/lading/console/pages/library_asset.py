@@ -24,6 +24,7 @@ from lading.console.readers.library import (
     container_address,
 )
 from lading.console.readers.operations import told_of
+from lading.console.readers.photo_decisions import read_correction, read_stack
 from lading.console.readers.photo_facts import read_photo
 from lading.console.readers.sites import ROUTE_WORDS, read_packages, read_sight, site_choices
 from lading.console.render import page
@@ -50,8 +51,10 @@ _EXPECTED: Final[Mapping[str, Sequence[FileRole]]] = {
 """What an asset of each type usually has; whatever else is there is listed as well."""
 
 RENDITION_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    FileRole.ORIGINAL: ("Original", "What was handed over, byte for byte."),
+    FileRole.ORIGINAL: ("Original", "What arrived, byte for byte."),
+    FileRole.SIDECAR: ("Sidecars", "What another program noted beside it, such as an .xmp file."),
     FileRole.DERIVATIVE: ("Derivatives", "Smaller pictures, for grids and previews."),
+    FileRole.STREAMING: ("Streaming copy", "The same in a form that plays while it arrives."),
     FileRole.HLS: ("Streaming (HLS)", "A playlist and its segments, for players."),
     FileRole.TRANSCRIPT: ("Transcript", "What is said, for captions and for search."),
     FileRole.CLOUD_PACKAGE: ("Cloud package", "Everything in one file, for another place."),
@@ -137,6 +140,8 @@ def _one(
         found=found,
         facts=found.card.asset.facts,
         photo=read_photo(console.lading.db, found.card.asset.id),
+        correction=read_correction(console.lading.db, found.card.asset.id),
+        stack=read_stack(console.lading.db, found.card.asset.id),
         url=url,
         here=(url if tab == "files" else f"{url}/{tab}") + carried,
         carried=carried,

@@ -68,6 +68,12 @@ PARAMETERS: Final = (
     "package",
     "check_bytes",
     "with_dependents",
+    "by",
+    "shift_s",
+    "at",
+    "offset",
+    "step_s",
+    "operation",
 )
 _TAKES: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.QUEUE: frozenset({"priority"}),
@@ -81,6 +87,9 @@ _TAKES: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.ADD_TO_PACKAGE: frozenset({"package"}),
     Verb.REMOVE_FROM_PACKAGE: frozenset({"package"}),
     Verb.PREFLIGHT: frozenset({"check_bytes"}),
+    Verb.SHIFT_TAKEN: frozenset({"by", "shift_s"}),
+    Verb.SET_TAKEN: frozenset({"at", "offset", "step_s"}),
+    Verb.RESTORE_TAKEN: frozenset({"operation"}),
 }
 """What each verb asks for; a list's form has the fields of all its verbs together."""
 

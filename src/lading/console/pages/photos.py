@@ -13,9 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from lading.accounts.values import Caller, Permission
 from lading.base.errors import RequestError
 from lading.console.listing import Field, ListQuery, read_query
+from lading.console.pages.library_assets import ticked_of
 from lading.console.pages.library_scope import from_list
 from lading.console.parts import Console
 from lading.console.readers.library import BADGE_WORDS
+from lading.console.readers.operations import told_of
 from lading.console.readers.photos import (
     BUCKETS,
     label_of,
@@ -28,6 +30,7 @@ from lading.console.render import page
 from lading.console.security.guards import requires
 from lading.db.wall_clock import MONTH, YEAR
 from lading.library.photo_timeline import NoSuchDate, parse_on
+from lading.operations.values import Resource, Selection
 
 PHOTOS: Final = "/photos"
 VIEWS: Final[Mapping[str, str]] = {
@@ -61,6 +64,10 @@ def photos_page(
         query, on = without(query, "on", error), timeline.newest
     listed = read_photos(db, on, cursor=query.cursor, limit=query.limit)
     dated = on not in BUCKETS
+    selectable = caller.may(Permission.OPERATE)
+    selection = _selection(console, query) if selectable else None
+    told = told_of(console, query.done)
+    running = f"&job={told.job_id}" if told and told.running and told.job_id else ""
     return page(
         console,
         caller,
@@ -76,8 +83,21 @@ def photos_page(
         days=read_days(db, on[:MONTH]) if dated and len(on) >= MONTH else [],
         listed=listed,
         badge_words=BADGE_WORDS,
-        from_list=from_list(query.here),
+        from_list=from_list(query.url(cursor=query.cursor, done=None, sel=None)),
+        live=f"topics=engine,told{running}",
+        selectable=selectable,
+        selection=selection,
+        ticked=ticked_of(console, selection, [card.asset.id for card in listed.cards]),
+        told=told,
     )
+
+
+def _selection(console: Console, query: ListQuery) -> Selection | None:
+    """The photos that are ticked, if the address names such a selection."""
+    if not query.selection:
+        return None
+    found = console.operations.get_selection(query.selection)
+    return found if found.resource is Resource.ASSETS else None
 
 
 def photos_query(request: Request[Any, Any, Any], caller: Caller, *fields: Field) -> ListQuery:

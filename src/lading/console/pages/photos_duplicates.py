@@ -8,10 +8,11 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from lading.accounts.values import Caller, Permission
-from lading.console.actions.photos import KEEP_ALL, TRASH_OTHERS, decide_alike
+from lading.console.actions.photos import KEEP_ALL, STACK, TRASH_OTHERS, decide_alike, unstack
 from lading.console.listing import Field
 from lading.console.pages.forms import (
     Form,
@@ -25,6 +26,7 @@ from lading.console.pages.forms import (
 from lading.console.pages.library_scope import from_list
 from lading.console.pages.photos import PHOTOS, VIEWS, photos_query
 from lading.console.parts import Console
+from lading.console.readers.library import asset_url
 from lading.console.readers.operations import told_of
 from lading.console.readers.photos import photos_sources
 from lading.console.readers.photos_alike import read_decided, read_groups, read_same
@@ -40,14 +42,15 @@ KINDS: Final[Mapping[str, str]] = {
 }
 DECISION_WORDS: Final[Mapping[str, str]] = {
     KEEP_ALL: "Keep all",
+    STACK: "Stack",
     TRASH_OTHERS: "Trash the others",
 }
 GROUPS_SHOWN: Final = 20
 
 
 def routes() -> list[HTTPRouteHandler]:
-    """The page, and deciding about a group."""
-    return [duplicates_page, decide]
+    """The page, deciding about a group, and taking a stack apart."""
+    return [duplicates_page, decide, take_apart]
 
 
 @get(DUPLICATES, guards=[requires(Permission.READ)], sync_to_thread=True, include_in_schema=False)
@@ -104,3 +107,20 @@ def decide(
     done = decide_alike(console, caller, hashes, decision=decision, keep=one(data, "keep") or None)
     back = local_path(one(data, "back"), DUPLICATES)
     return see_other(with_parameters(back, done=done.operation))
+
+
+@post(
+    "/photos/stacks/{content_hash:str}/unstack",
+    guards=[requires(Permission.OPERATE)],
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def take_apart(
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+    content_hash: FromPath[str],
+    data: Form,
+) -> Redirect:
+    """Show each photo of a stack by itself again."""
+    unstack(console, caller, content_hash)
+    return see_other(local_path(one(data, "back"), asset_url(content_hash)))

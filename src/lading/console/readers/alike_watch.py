@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from sqlalchemy import Connection, or_, select
 
-from lading.ledger.likeness_events import AlikeDecided
-from lading.ledger.queries import EVENTS_PAGE, list_events
+from lading.ledger.likeness_events import AlikeDecided, PhotosUnstacked
+from lading.ledger.queries import EVENTS_PAGE, EventView, list_events
 from lading.ledger.tables import ledger_head
 from lading.library.likeness import AlikeGroup, Seen, find_alike
 from lading.library.live_photos import live_photos
 from lading.library.tables import asset, asset_file, photo
 
 KEPT_S: Final = 20.0
+STACK: Final = "stack"
+"""The decision that folds the others under one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What was decided about pictures, by whom, and which operation did what there was to do."""
+    """What was decided about pictures, by whom, and which operation did what there was to do.
+
+    A stack `stands` until it is taken apart, or made anew with another on top.
+    """
 
     seq: int
     at: datetime
@@ -35,6 +40,7 @@ class Decision:
     hashes: frozenset[str]
     kept: str | None
     operation: str | None
+    stands: bool = True
 
 
 class AlikeWatch:
@@ -51,6 +57,7 @@ class AlikeWatch:
         self._read_s = float("-inf")
         self._groups: Sequence[AlikeGroup] = ()
         self._decisions: list[Decision] = []
+        self._decisions_seq = 0
 
     def undecided(self, conn: Connection) -> list[AlikeGroup]:
         """The groups that nobody decided about, those with the newest pictures first."""
@@ -69,6 +76,8 @@ class AlikeWatch:
             self._seq, self._read_s = seq, monotonic()
         by_hash: dict[str, list[Decision]] = {}
         for each in self._read_decisions(conn):
+            if not each.stands:
+                continue
             for digest in each.hashes:
                 by_hash.setdefault(digest, []).append(each)
         # One more picture makes it another question; one less does not.
@@ -82,24 +91,38 @@ class AlikeWatch:
 
     def _read_decisions(self, conn: Connection) -> list[Decision]:
         """All decisions; only those that are new are read."""
+        kinds = [AlikeDecided.kind, PhotosUnstacked.kind]
         while True:
-            after = self._decisions[-1].seq if self._decisions else 0
-            events = list_events(conn, after=after, kinds=[AlikeDecided.kind])
+            events = list_events(conn, after=self._decisions_seq, kinds=kinds)
             for event in events:
-                said = event.payload
-                self._decisions.append(
-                    Decision(
-                        seq=event.seq,
-                        at=event.at,
-                        actor=event.actor,
-                        decision=str(said["decision"]),
-                        hashes=frozenset(said["content_hashes"]),
-                        kept=said.get("kept"),
-                        operation=said.get("operation"),
-                    )
-                )
+                self._take_note(event)
+                self._decisions_seq = event.seq
             if len(events) < EVENTS_PAGE:
                 return self._decisions
+
+    def _take_note(self, event: EventView) -> None:
+        said = event.payload
+        hashes = frozenset(said["content_hashes"])
+        if event.kind == PhotosUnstacked.kind or said["decision"] == STACK:
+            self._decisions = [
+                replace(each, stands=False)
+                if each.decision == STACK and each.hashes & hashes
+                else each
+                for each in self._decisions
+            ]
+        if event.kind == PhotosUnstacked.kind:
+            return
+        self._decisions.append(
+            Decision(
+                seq=event.seq,
+                at=event.at,
+                actor=event.actor,
+                decision=str(said["decision"]),
+                hashes=hashes,
+                kept=said.get("kept"),
+                operation=said.get("operation"),
+            )
+        )
 
 
 def _seen(conn: Connection) -> Iterable[Seen]:

@@ -38,6 +38,8 @@ from lading.library.filters import (
 )
 from lading.library.known import find_assets
 from lading.library.named_in_ledger import events_naming
+from lading.library.photo_companions import companions_of
+from lading.library.photo_stacks import stack_sizes
 from lading.library.placements import container_packages, container_sites
 from lading.library.queries import list_containers
 from lading.library.sites import require_site
@@ -45,6 +47,7 @@ from lading.library.statements import chunked
 from lading.library.tables import CONTAINERS, ContainerKind, FileRole, asset_file
 from lading.library.values import AssetRow, ContainerRef, ContainerRow
 from lading.library.visibility import sites_seeing
+from lading.media.rules import Companion
 
 KIND_WORDS: Final[Mapping[str, str]] = {
     "photo": "Photo",
@@ -89,6 +92,12 @@ class AssetBadge(StrEnum):
     IN_TRASH = "in_trash"
 
 
+COMPANION_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    Companion.RAW: ("+ RAW", "Has a RAW beside it"),
+    Companion.LIVE_VIDEO: ("live", "Has a short film beside it"),
+}
+"""What is beside a picture: the mark on its card, and what that means."""
+
 BADGE_WORDS: Final[Mapping[AssetBadge, str]] = {
     AssetBadge.TRANSCRIPT: "Transcript",
     AssetBadge.HLS: "Streaming",
@@ -99,7 +108,11 @@ BADGE_WORDS: Final[Mapping[AssetBadge, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetCard:
-    """An asset in a list. `sites` are the keys of those that see it; `bytes` those of its files."""
+    """An asset in a list. `sites` are the keys of those that see it; `bytes` those of its files.
+
+    `beside` are the kinds of what is shown with it, such as its RAW; `stack` counts the photos
+    of the stack that it is the top of.
+    """
 
     asset: AssetRow
     name: str
@@ -109,6 +122,8 @@ class AssetCard:
     files: int
     bytes: int
     sites: Sequence[str]
+    beside: Sequence[str] = ()
+    stack: int = 0
 
     @property
     def content_hash(self) -> str:
@@ -124,6 +139,14 @@ class AssetCard:
     def alt(self) -> str:
         """What its picture is to those who do not see it."""
         return f"{self.name} ({self.kind.lower()})"
+
+    @property
+    def marks(self) -> Sequence[tuple[str, str]]:
+        """What its corner says of what is shown with it, each with what that means."""
+        found = [COMPANION_WORDS[kind] for kind in self.beside if kind in COMPANION_WORDS]
+        if self.stack:
+            found.append((f"stack of {self.stack}", "The others are folded under it"))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +349,8 @@ def asset_cards(conn: Connection, assets: Sequence[AssetRow]) -> list[AssetCard]
     thumbnails = asset_thumbnails(conn, [row.id for row in assets])
     files = _summed_files(conn, [row.id for row in assets])
     sites = sites_seeing(conn, [row.facts.content_hash for row in assets])
+    beside = companions_of(conn, [row.id for row in assets])
+    stacks = stack_sizes(conn, [row.id for row in assets])
     return [
         AssetCard(
             asset=row,
@@ -336,6 +361,8 @@ def asset_cards(conn: Connection, assets: Sequence[AssetRow]) -> list[AssetCard]
             files=sum(role.files for role in files[row.id].values()),
             bytes=sum(role.bytes for role in files[row.id].values()),
             sites=sites.get(row.facts.content_hash, []),
+            beside=list(dict.fromkeys(each.kind for each in beside.get(row.id, ()))),
+            stack=stacks.get(row.id, 0),
         )
         for row in assets
     ]

@@ -85,6 +85,19 @@ VERB_WORDS: Final[Mapping[Verb, VerbWords]] = {
         "Removed {} from the package {package}",
         "Removing {} from the package {package}",
     ),
+    Verb.SHIFT_TAKEN: VerbWords(
+        "Shift the dates of {} by {by}",
+        "Shifted the dates of {} by {by}",
+        "Shifting the dates of {} by {by}",
+    ),
+    Verb.SET_TAKEN: VerbWords(
+        "Set the dates of {} to {at}",
+        "Set the dates of {} to {at}",
+        "Setting the dates of {} to {at}",
+    ),
+    Verb.RESTORE_TAKEN: VerbWords(
+        "Put back the dates of {}", "Put back the dates of {}", "Putting back the dates of {}"
+    ),
 }
 """Every verb in words; a test fails on one without them."""
 
@@ -249,13 +262,37 @@ def phrase(words: str, resource: Resource, count: int, params: Mapping[str, obje
     """A verb's words about so many things: `Queued 15 batches`."""
     things = format_count(count, *NOUNS[resource])
     return words.format(
-        things, site=params.get("site", "") or "", package=params.get("package", "") or ""
+        things,
+        site=params.get("site", "") or "",
+        package=params.get("package", "") or "",
+        by=shift_words(params.get("shift_s")) or params.get("by", ""),
+        at=set_words(params),
     )
+
+
+def shift_words(seconds: object) -> str:
+    """`+1 h`, `-1 d 2 h 5 s`: a shift as people read it; nothing for none."""
+    if not isinstance(seconds, int):
+        return ""
+    minutes, rest_s = divmod(abs(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    days, rest_h = divmod(hours, 24)
+    parts = [(days, "d"), (rest_h, "h"), (rest_min, "min"), (rest_s, "s")]
+    said = " ".join(f"{count:,} {unit}" for count, unit in parts if count)
+    return f"{'-' if seconds < 0 else '+'}{said}"
+
+
+def set_words(params: Mapping[str, object]) -> str:
+    """The date that photos are set to, and how far apart they are."""
+    at = f"{params.get('at', '') or ''}{params.get('offset', '') or ''}".replace("T", " ")
+    step = params.get("step_s")
+    return f"{at} and on, {step} s apart" if step else at
 
 
 def verb_label(verb: Verb) -> str:
     """A verb's words without what it is done to: `Move … to the trash`."""
-    return VERB_WORDS[verb].do.format("…", site="", package="").strip(" …").removesuffix(" of")
+    label = VERB_WORDS[verb].do.format("…", site="", package="", by="", at="").strip(" …")
+    return label.removesuffix(" … by").removesuffix(" … to").removesuffix(" of")
 
 
 def title_of(verb: Verb, resource: Resource, count: int, params: Mapping[str, object]) -> str:
@@ -289,6 +326,8 @@ def list_url(resource: Resource, filters: Mapping[str, object] | None) -> str:
         for name, value in (filters or {}).items()
         if value
     }
+    if filters and "taken" in filters:
+        return f"/photos?on={filters['taken']}"
     path = LIST_OF[resource]
     return f"{path}?{urlencode(given, safe=',:')}" if given else path
 

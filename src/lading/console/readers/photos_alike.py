@@ -108,7 +108,7 @@ def read_groups(console: Console, *, cursor: str | None = None, limit: int = 20)
         found = console.alike.undecided(conn)
         shown = [group for group in found if before is None or group.newest < before]
         page = shown[:limit]
-        cards = _cards(conn, [m.asset_id for g in page for m in g.members[:MEMBERS_SHOWN]])
+        cards = live_cards(conn, [m.asset_id for g in page for m in g.members[:MEMBERS_SHOWN]])
     lines = [_line(group, cards) for group in page]
     return GroupList(
         # What was put in the trash meanwhile leaves no group behind.
@@ -201,7 +201,8 @@ def differences(one: Seen, other: Seen) -> list[str]:
     return found
 
 
-def _cards(conn: Connection, ids: Sequence[int]) -> dict[int, AssetCard]:
+def live_cards(conn: Connection, ids: Sequence[int]) -> dict[int, AssetCard]:
+    """The cards of those of these assets that are not in the trash."""
     rows = [
         asset_row(row)
         for chunk in chunked(ids)
