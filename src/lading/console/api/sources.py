@@ -21,6 +21,7 @@ from lading.console.api.conventions import (
     Done,
     DryRun,
     Limit,
+    Name,
     Number,
     Word,
     also,
@@ -73,6 +74,7 @@ class ScanAsked:
     source: str
     accept_root: bool
     job_id: int | None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,13 @@ class ScanAnswer:
 
 
 class ScanBody(Body, frozen=True):
-    """`accept_root` lets the missing-mount guard pass: what is gone then counts as withdrawn."""
+    """`accept_root` lets the missing-mount guard pass: what is gone then counts as withdrawn.
+
+    With `folder`, that folder of a source of photos and what is below it is scanned, and no other.
+    """
 
     accept_root: bool = False
+    folder: Name | None = None
 
 
 def routes() -> list[HTTPRouteHandler]:
@@ -132,9 +138,14 @@ def scan_source(
 ) -> Response[Done[ScanAsked]]:
     """Ask for a scan; a second request while one waits is answered with the same job."""
     with rehearsed(dry_run):
-        job_id = request_scan(console, caller, name, accept_root=data.accept_root)
+        job_id = request_scan(
+            console, caller, name, accept_root=data.accept_root, folder=data.folder
+        )
     result = ScanAsked(
-        source=name, accept_root=data.accept_root, job_id=None if dry_run else job_id
+        source=name,
+        accept_root=data.accept_root,
+        job_id=None if dry_run else job_id,
+        folder=data.folder,
     )
     return Response(
         Done(dry_run=dry_run, result=result),

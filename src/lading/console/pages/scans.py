@@ -20,6 +20,7 @@ from lading.console.pages.forms import Form, local_path, one, required, see_othe
 from lading.console.parts import Console
 from lading.console.readers.job_lines import JobLine, job_lines, pulse_of
 from lading.console.readers.scans import (
+    SCAN_KINDS,
     read_scan,
     read_scan_jobs,
     read_scan_lines,
@@ -27,10 +28,10 @@ from lading.console.readers.scans import (
     read_sources,
 )
 from lading.console.render import page, row_shell
+from lading.console.scan_words import noun_of
 from lading.console.security.guards import requires
 from lading.db.clock import now
 from lading.jobs.values import JobRow
-from lading.ledger.events import ScanFinished, ScanRefused
 
 RESULTS: Final = {"finished": "Finished", "refused": "Refused"}
 GUARD_REASONS: Final = frozenset({"root_empty", "root_replaced", "too_many_vanished"})
@@ -45,7 +46,7 @@ def routes() -> list[HTTPRouteHandler]:
 def live(fragments: Fragments) -> None:
     """What changes on the list: the scans at work, and that new ones ended."""
     fragments.register("scans", _live_jobs, rows=Rows.JOBS)
-    fragments.register("scans", _live_ended, kinds={ScanFinished.kind, ScanRefused.kind})
+    fragments.register("scans", _live_ended, kinds=set(SCAN_KINDS[None]))
 
 
 @get("/scans", guards=[requires(Permission.READ)], sync_to_thread=True, include_in_schema=False)
@@ -133,10 +134,11 @@ def scan_now(
 ) -> Response[Any]:
     """Ask for a scan; one that is to believe what it finds gone is asked for twice."""
     source = required(data, "source")
+    folder = one(data, "folder") or None
     accept_root = one(data, "accept_root") == "1"
     if accept_root and one(data, "confirmed") != "1":
-        return _confirm(console, caller, source)
-    request_scan(console, caller, source, accept_root=accept_root)
+        return _confirm(console, caller, source, folder)
+    request_scan(console, caller, source, accept_root=accept_root, folder=folder)
     return _back(data)
 
 
@@ -144,7 +146,9 @@ def _back(form: Form) -> Redirect:
     return see_other(local_path(one(form, "back"), "/scans"))
 
 
-def _confirm(console: Console, caller: Caller, source: str) -> Response[str]:
+def _confirm(
+    console: Console, caller: Caller, source: str, folder: str | None
+) -> Response[str]:
     known = {found.name: found for found in read_sources(console)}
     found = known.get(source)
     return page(
@@ -154,7 +158,9 @@ def _confirm(console: Console, caller: Caller, source: str) -> Response[str]:
         section="/scans",
         crumbs=[("Scans", "/scans")],
         source=console.lading.ingest.parts.source(source).name,
-        last=found.last if found else None,
+        folder=folder,
+        noun=noun_of(console.lading.ingest.parts.source(source).kind),
+        last=found.last if found and folder is None else None,
     )
 
 

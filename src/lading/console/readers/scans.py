@@ -15,11 +15,20 @@ from sqlalchemy import Connection, func, select
 from lading.base.errors import RequestError
 from lading.base.units import format_count
 from lading.console.parts import Console
+from lading.console.scan_words import BATCH, noun_of
 from lading.jobs.queries import list_jobs
 from lading.jobs.states import UNFINISHED_JOB_STATES, JobState
 from lading.jobs.values import JobFilter, JobRow
 from lading.ledger.event_lists import EventFilter, EventPage, list_event_page
-from lading.ledger.events import BatchFound, BatchMoved, BatchUpdated, ScanFinished, ScanRefused
+from lading.ledger.events import (
+    BatchFound,
+    BatchMoved,
+    BatchUpdated,
+    FolderScanned,
+    FolderScanRefused,
+    ScanFinished,
+    ScanRefused,
+)
 from lading.ledger.queries import EventView, last_event, list_events
 from lading.ledger.states import BatchState
 from lading.ledger.tables import ingest_batch
@@ -27,11 +36,14 @@ from lading.operations.scans import SCAN_JOB_KIND
 
 SCAN_JOBS_MAX: Final = 100
 FAILED_JOBS_MAX: Final = 5
-_ENDS: Final = (ScanFinished.kind, ScanRefused.kind)
+_REFUSED: Final = (ScanRefused.kind, FolderScanRefused.kind)
+_FINISHED: Final = (ScanFinished.kind, FolderScanned.kind)
+_ENDS: Final = (*_FINISHED, *_REFUSED)
+_WHOLE_ENDS: Final = (ScanFinished.kind, ScanRefused.kind)
 SCAN_KINDS: Final[Mapping[bool | None, Sequence[str]]] = {
     None: _ENDS,
-    True: (ScanRefused.kind,),
-    False: (ScanFinished.kind,),
+    True: _REFUSED,
+    False: _FINISHED,
 }
 """The events that say that a scan ended, by whether it was refused."""
 _CHANGES: Final = (BatchFound.kind, BatchUpdated.kind, BatchMoved.kind)
@@ -47,17 +59,24 @@ class ScanMissing(RequestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """One scan that ended. `counts` are of batches; a refused scan changed nothing."""
+    """One scan that ended. `counts` are of batches; a refused scan changed nothing.
+
+    `folder` is given when it was of one folder and what is below it. `noun` and `nouns` are what
+    its batches are called.
+    """
 
     seq: int
     at: datetime
     source: str
+    folder: str | None = None
     actor: str
     job_id: int | None
     refused: bool
     reason: str | None
     counts: Mapping[str, int]
     root_identity: str | None
+    noun: str = BATCH.one
+    nouns: str = BATCH.many
 
     @property
     def url(self) -> str:
@@ -65,8 +84,13 @@ class Scan:
         return f"/scans/{self.seq}"
 
     @property
+    def place(self) -> str:
+        """What was scanned, by name."""
+        return self.source if self.folder is None else f"{self.source}/{self.folder}"
+
+    @property
     def unreadable(self) -> int:
-        """How many bundles were there but could not be consumed as they were."""
+        """How many batches were there but could not be consumed as they were."""
         return self.counts.get("unreadable", 0)
 
     @property
@@ -74,8 +98,8 @@ class Scan:
         """What it found, in one line."""
         if self.refused:
             known, vanished = self.counts["known"], self.counts["vanished"]
-            return f"{known - vanished:,} of {known:,} known batches seen; nothing changed"
-        found = format_count(self.counts["found"], "bundle")
+            return f"{known - vanished:,} of {known:,} known {self.nouns} seen; nothing changed"
+        found = format_count(self.counts["found"], self.noun, self.nouns)
         parts = [
             f"{self.counts['unchanged']:,} known",
             f"{self.counts['new']:,} new",
@@ -140,7 +164,7 @@ def read_sources(console: Console, names: Iterable[str] | None = None) -> list[S
     with console.lading.db.read() as conn:
         jobs = unfinished_scans(conn)
         return [
-            SourceScan(name=name, last=_last(conn, name), job=jobs.get(name))
+            SourceScan(name=name, last=_last(console, conn, name), job=jobs.get(name))
             for name in sorted(wanted)
         ]
 
@@ -159,7 +183,7 @@ def read_scans(
             conn, EventFilter(kinds=SCAN_KINDS[refused], source=source), cursor=cursor, limit=limit
         )
     return ScanPage(
-        scans=[_scan(event) for event in page.events],
+        scans=[_scan(console, event) for event in page.events],
         next_cursor=page.next_cursor,
         prev_cursor=page.prev_cursor,
     )
@@ -171,11 +195,12 @@ def read_scan(console: Console, seq: int, *, cursor: str | None, limit: int) -> 
         events = list_events(conn, after=seq - 1, limit=1) if 0 < seq < 2**63 else []
         if not events or events[0].seq != seq or events[0].kind not in _ENDS:
             raise ScanMissing("there is no such scan", subject=str(seq))
-        scan = _scan(events[0])
+        scan = _scan(console, events[0])
         earlier = EventFilter(kinds=_ENDS, source=scan.source, before_seq=seq)
-        since = next(map(_scan, list_event_page(conn, earlier, limit=1).events), None)
+        before = list_event_page(conn, earlier, limit=1).events
+        since = _scan(console, before[0]) if before else None
         changes = _changes(conn, scan, since, cursor=cursor, limit=limit)
-        last = _last(conn, scan.source)
+        last = _last(console, conn, scan.source)
         numbers = {e.batch_id for e in changes.events if e.batch_id is not None}
         return ScanDetail(
             scan=scan,
@@ -222,10 +247,15 @@ def read_scan_jobs(console: Console) -> list[JobRow]:
 
 
 def unfinished_scans(conn: Connection) -> dict[str, JobRow]:
-    """The job that is to scan each source, or is at it; a running one before one that waits."""
+    """The job that is to scan each source, or is at it; a running one before one that waits.
+
+    Those that scan a folder alone are none.
+    """
     found: dict[str, JobRow] = {}
     for job in _unfinished(conn):
         name = str(job.params.get("source", ""))
+        if "folder" in job.params:
+            continue
         if name not in found or job.status is JobState.RUNNING:
             found[name] = job
     return found
@@ -240,15 +270,18 @@ def _unfinished(conn: Connection) -> Sequence[JobRow]:
     ).jobs
 
 
-def _last(conn: Connection, source: str) -> Scan | None:
-    ends = [last_event(conn, source=source, kind=kind) for kind in _ENDS]
+def _last(console: Console, conn: Connection, source: str) -> Scan | None:
+    """The last scan of all of a source."""
+    ends = [last_event(conn, source=source, kind=kind) for kind in _WHOLE_ENDS]
     newest = max((event for event in ends if event), key=lambda e: e.seq, default=None)
-    return None if newest is None else _scan(newest)
+    return None if newest is None else _scan(console, newest)
 
 
-def _scan(event: EventView) -> Scan:
+def _scan(console: Console, event: EventView) -> Scan:
     facts: Mapping[str, Any] = event.payload
-    refused = event.kind == ScanRefused.kind
+    refused = event.kind in _REFUSED
+    source = console.lading.sources.get(event.source or "")
+    noun = noun_of(source.kind if source else None)
     names = (
         ("known", "vanished", "threshold")
         if refused
@@ -258,12 +291,15 @@ def _scan(event: EventView) -> Scan:
         seq=event.seq,
         at=event.at,
         source=event.source or "",
+        folder=facts.get("folder"),
         actor=event.actor,
         job_id=event.job_id,
         refused=refused,
         reason=facts.get("reason"),
         counts={name: int(facts.get(name, 0)) for name in names},
         root_identity=facts.get("root_identity"),
+        noun=noun.one,
+        nouns=noun.many,
     )
 
 
