@@ -111,6 +111,7 @@ photo = table(
     Column("detail", LongText),  # JSON: streams, and what stands in the file and does not count
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_photo_place", "latitude", "longitude"),
 )
 
 photo_file = table(

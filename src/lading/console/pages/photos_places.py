@@ -52,7 +52,9 @@ def places_page(
     places = read_places(console.lading.db, area)
     listed = None
     if query.one("bbox"):
-        listed = read_photos_in(console.lading.db, area, cursor=query.cursor, limit=query.limit)
+        listed = read_photos_in(
+            console.lading.db, area, cursor=query.cursor, limit=query.limit, many=places.many
+        )
     return page(
         console,
         caller,

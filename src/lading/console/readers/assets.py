@@ -47,7 +47,9 @@ SOURCE_DATA: Final = "source_data:"
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
     FileRole.ORIGINAL: "Original",
+    FileRole.SIDECAR: "Sidecars",
     FileRole.DERIVATIVE: "Derivatives",
+    FileRole.STREAMING: "Streaming copy",
     FileRole.HLS: "Streaming (HLS)",
     FileRole.TRANSCRIPT: "Transcripts",
     FileRole.CLOUD_PACKAGE: "Cloud package",

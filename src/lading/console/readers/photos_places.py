@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, FromClause, and_, func, or_, select
 
 from lading.base.errors import RequestError
 from lading.console.readers.library import AssetCard, asset_cards
@@ -19,6 +19,7 @@ from lading.console.readers.photos import PhotoList, list_photos
 from lading.db import Database
 from lading.db.grid_cells import grid_cell
 from lading.db.keyset import Key
+from lading.db.wall_clock import DAY, wall_date
 from lading.geography.countries import describe
 from lading.geography.rules import Box
 from lading.library.known import asset_row
@@ -29,6 +30,8 @@ ZOOM_MAX: Final = 12
 CLUSTERS_MAX: Final = 200
 _CELL_DEGREES: Final = 30.0
 """How wide a cell is that the whole world is divided by; each step of zoom halves it."""
+MANY: Final = 10_000
+_INDEXED_ZOOM: Final = 2
 _NEAR_DEGREES: Final = 0.005
 """Half the side of the area around one photo: some hundred metres."""
 
@@ -110,6 +113,7 @@ class Area:
 class Cluster:
     """Photos that lie together: how many, their middle, from when to when, one of them.
 
+    `first` and `last` are moments, `first_day` and `last_day` dates by the clocks of the places.
     `country` holds for all of them, and may name up to three: `France or Spain`.
     """
 
@@ -120,6 +124,8 @@ class Cluster:
     area: Area
     first: datetime | None
     last: datetime | None
+    first_day: str | None
+    last_day: str | None
     card: AssetCard
 
     @property
@@ -136,6 +142,11 @@ class Places:
     zoom: int
     clusters: Sequence[Cluster]
     cut: bool
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more photos than one would look through."""
+        return self.cut or sum(each.count for each in self.clusters) > MANY
 
 
 def label_of_place(latitude: float, longitude: float, country: str | None) -> str:
@@ -157,6 +168,7 @@ def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
     latitude, longitude = photo.c.latitude, photo.c.longitude
     row, column = grid_cell(latitude, -90, size).label("r"), grid_cell(longitude, -180, size)
     photos = func.count().label("photos")
+    day = wall_date(asset.c.captured_at, asset.c.captured_offset_min, DAY)
     query = (
         live_photos(
             row,
@@ -170,9 +182,11 @@ def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
             func.max(longitude).label("east"),
             func.min(asset.c.captured_at).label("first"),
             func.max(asset.c.captured_at).label("last"),
+            func.min(day).label("first_day"),
+            func.max(day).label("last_day"),
             func.max(asset.c.id).label("one"),
         )
-        .where(_inside(area))
+        .where(_inside(db, area))
         .group_by("r", "c")
         .order_by(photos.desc(), func.max(asset.c.id).desc())
         .limit(CLUSTERS_MAX + 1)
@@ -194,6 +208,8 @@ def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
                 area=_surrounding(each.west, each.south, each.east, each.north),
                 first=each.first,
                 last=each.last,
+                first_day=each.first_day,
+                last_day=each.last_day,
                 card=cards[each.one],
             )
             for each in shown
@@ -203,20 +219,34 @@ def read_places(db: Database, area: Area, zoom: int | None = None) -> Places:
 
 
 def read_photos_in(
-    db: Database, area: Area, *, cursor: str | None = None, limit: int = 50
+    db: Database, area: Area, *, cursor: str | None = None, limit: int = 50, many: bool = False
 ) -> PhotoList:
-    """A page of the photos of an area, the newest arrivals first. Raises `BadCursor`."""
+    """A page of the photos of an area, the newest arrivals first. Raises `BadCursor`.
+
+    `many`: it holds so many that the page is soon full when all photos are gone through.
+    """
+    which = _lies_in(area, photo) if many else _inside(db, area)
     order = [Key(asset.c.id, descending=True)]
-    return list_photos(db, _inside(area), order, cursor=cursor, limit=limit)
+    return list_photos(db, which, order, cursor=cursor, limit=limit)
 
 
-def _inside(area: Area) -> ColumnElement[bool]:
-    latitude, longitude = photo.c.latitude, photo.c.longitude
+def _inside(db: Database, area: Area) -> ColumnElement[bool]:
+    """That a photo lies there, found by the index of places where that helps."""
+    if db.dialect != "sqlite" or area.zoom < _INDEXED_ZOOM:
+        return _lies_in(area, photo)
+    # Without figures of what its tables hold, SQLite would rather go through everything that is
+    # not in the trash. It looks a list of numbers up, and makes that by the index.
+    placed = photo.alias("placed")
+    return asset.c.id.in_(select(placed.c.asset_id).where(_lies_in(area, placed)))
+
+
+def _lies_in(area: Area, of: FromClause) -> ColumnElement[bool]:
+    latitude, longitude = of.c.latitude, of.c.longitude
     if area.west > area.east:
         across = or_(longitude >= area.west, longitude <= area.east)
     else:
         across = longitude.between(area.west, area.east)
-    return and_(latitude.is_not(None), latitude.between(area.south, area.north), across)
+    return and_(latitude.between(area.south, area.north), across)
 
 
 def _surrounding(west: float, south: float, east: float, north: float) -> Area:
