@@ -284,3 +284,25 @@ def test_only_what_was_sorted_can_be_undone_and_only_photos_sorted(scene: SortSc
         scene.sorting.undo(waiting.key, actor="test")
     with pytest.raises(NotSortable):
         scene.sorting.start(scene.wanted(target="nowhere"), actor="test")
+
+
+def test_companions_of_two_pictures_of_one_name_are_not_mixed(scene: SortScene) -> None:
+    scene.add("canon/IMG_1.jpg")
+    scene.add("iphone/IMG_1.heic")
+    scene.add_sidecar("iphone/IMG_1.aae", of="IMG_1.heic")
+    scene.add("nikon/IMG_1.png")
+    scene.add("raws/IMG_7.dng")
+    scene.add("raws/jpegs/IMG_7.jpg")
+    found = targets(scene, "{year}/{name}{ext}")
+    assert found == {
+        "canon/IMG_1.jpg": "2024/IMG_1.jpg",
+        "iphone/IMG_1.heic": "2024/IMG_1_002.heic",
+        "iphone/IMG_1.aae": "2024/IMG_1_002.aae",
+        "nikon/IMG_1.png": "2024/IMG_1.png",
+        "raws/IMG_7.dng": "2024/IMG_7.dng",
+        "raws/jpegs/IMG_7.jpg": "2024/IMG_7.jpg",
+    }
+    scene.sort(scene.wanted("{year}/{name}{ext}"))
+    assert set(targets(scene, "{year}/{name}{ext}").values()) == {None}
+    scene.add("late/IMG_1_002.jpg")
+    assert targets(scene, "{year}/{name}{ext}")["late/IMG_1_002.jpg"] == "2024/IMG_1_002_002.jpg"

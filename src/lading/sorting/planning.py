@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -64,6 +64,14 @@ class _File:
     sha256: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A folder of the target: paths by folded name and which are folders; names by folded stem."""
+
+    paths: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
+    stems: dict[str, set[str]] = field(default_factory=dict)
+
+
 class Planner:
     """One plan in the making. `files` may be gone through once."""
 
@@ -89,7 +97,7 @@ class Planner:
         self._dated = parse_pattern(wanted.pattern)
         self._undated = parse_pattern(wanted.undated, dated=False)
         self._aside = parse_pattern(wanted.duplicates, dated=False)
-        self._listings: OrderedDict[str, Mapping[str, list[tuple[str, bool]]]] = OrderedDict()
+        self._listings: OrderedDict[str, _Listing] = OrderedDict()
         self._known_rows: OrderedDict[str, None] = OrderedDict()
         self._taken = Taken()
 
@@ -197,6 +205,9 @@ class Planner:
                 )
             else:
                 yield _planned(folder, file, group, verdict=Verdict.IN_PLACE, path=None, why=why)
+        if seat is Seat.FREE:
+            stem = series.path(number, "")
+            self._taken.name_so(stem, len(_of_stem(series, number, group)))
         if series.width is not None and seat is Seat.FREE:
             self._taken.given(_row(series), number + 1)
             self._taken.remember(_row(series), _content(files), number)
@@ -250,6 +261,8 @@ class Planner:
                 self._look(folder, file, series.path(number, group.tails[file.name]))
                 for file in files
             ]
+            if Seat.FREE in seats and self._would_mix(series, number, group):
+                return [Seat.TAKEN]
             return [Seat.TAKEN if again and seat is Seat.SAME else seat for seat in seats]
 
         own = series.number_of(split_name(group.main)[0])
@@ -289,11 +302,22 @@ class Planner:
         if promised is not None:
             return Seat.SAME if promised.sha256 == file.sha256 else Seat.TAKEN
         where, name = split_path(path)
-        twins = self._listing(where).get(folded(name), [])
+        twins = self._listing(where).paths.get(folded(name), [])
         if not twins:
             return Seat.FREE
         same = any(not is_folder and self._has_content(twin, file) for twin, is_folder in twins)
         return Seat.SAME if same else Seat.TAKEN
+
+    def _would_mix(self, series: Series, number: int, group: Group) -> bool:
+        """Whether it could not be told any more which companions belong to which picture.
+
+        Two files of one name but for the ending are a pair, or may be; three of two groups are not.
+        """
+        ours = _of_stem(series, number, group)
+        stem = folded(series.stem(number))
+        theirs = len(self._listing(series.folder).stems.get(stem, set()) - ours)
+        theirs += self._taken.named_so(series.path(number, ""))
+        return bool(theirs) and bool(ours) and theirs + len(ours) > 2
 
     def _has_content(self, path: str, file: _File) -> bool:
         stamp = self._target.stamp(path)
@@ -323,7 +347,7 @@ class Planner:
         spelled = ""
         for segment in folder.split("/") if folder else ():
             wanted = _join(spelled, segment)
-            twins = self._listing(spelled).get(folded(segment), [])
+            twins = self._listing(spelled).paths.get(folded(segment), [])
             folders = [path for path, is_folder in twins if is_folder]
             promised = self._taken.at(wanted)
             if folders:
@@ -335,19 +359,19 @@ class Planner:
             spelled = wanted
         return spelled
 
-    def _listing(self, folder: str) -> Mapping[str, list[tuple[str, bool]]]:
-        """What is in a folder of the target, and in those that differ in case or accents alone.
-
-        Paths by their folded name, and which are folders.
-        """
+    def _listing(self, folder: str) -> _Listing:
+        """What is in a folder of the target, and in those that differ in case or accents alone."""
         kept = self._listings.get(folded(folder))
         if kept is None:
-            found: dict[str, list[tuple[str, bool]]] = {}
+            found = _Listing()
             for twin in self._twins(folder):
                 for entry in self._target.names(twin):
                     is_folder = entry.is_dir(follow_symlinks=False)
                     path = _join(twin, entry.name)
-                    found.setdefault(folded(entry.name), []).append((path, is_folder))
+                    found.paths.setdefault(folded(entry.name), []).append((path, is_folder))
+                    if not is_folder and (_is_media(entry.name) or sidecar_kind(entry.name)):
+                        stem = folded(split_name(entry.name)[0])
+                        found.stems.setdefault(stem, set()).add(folded(entry.name))
             self._listings[folded(folder)] = kept = found
             while len(self._listings) > _LISTINGS_KEPT:
                 self._listings.popitem(last=False)
@@ -359,8 +383,15 @@ class Planner:
         if not folder:
             return [""]
         parent, name = split_path(folder)
-        listed = self._listing(parent).get(folded(name), [])
+        listed = self._listing(parent).paths.get(folded(name), [])
         return [path for path, is_folder in listed if is_folder]
+
+
+def _of_stem(series: Series, number: int, group: Group) -> set[str]:
+    """The folded names that a group would have, of those that differ in the ending alone."""
+    stem = series.stem(number)
+    names = {folded(stem + tail) for tail in group.tails.values()}
+    return {name for name in names if split_name(name)[0] == folded(stem)}
 
 
 def _hindrance(files: Sequence[_File]) -> str | None:

@@ -54,6 +54,14 @@ class Taken:
         """Give a place to a file of this content, or to a folder; it has to be free."""
         self._db.execute("INSERT INTO place VALUES (?, ?, ?)", (_key(path), path, sha256))
 
+    def named_so(self, stem: str) -> int:
+        """How many files were promised that have this path but for their ending."""
+        return self._number("next", f"{stem}\0stem") or 0
+
+    def name_so(self, stem: str, files: int) -> None:
+        """Remember that so many more files have this path but for their ending."""
+        self.given(f"{stem}\0stem", self.named_so(stem) + files)
+
     def next_number(self, row: str) -> int | None:
         """The first number that was not given for this row of names; None before any was."""
         return self._number("next", row)
