@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from lading.library.values import AssetFacts, FileFacts
 
@@ -45,8 +45,7 @@ class FilePlace:
         return hashlib.sha256(self.folder.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """What a rescan compares: size in bytes, mtime in ns since 1970, inode number."""
 
     size_bytes: int

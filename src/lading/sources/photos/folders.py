@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from lading.media.kind import types_by_name
@@ -74,12 +75,13 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
         if is_ignored(name, options.ignore):
             listing.ignored += 1
             continue
-        if entry.is_dir(follow_symlinks=False):
-            listing.folders.append(name)
-            continue
         media = is_media(name)
-        if not (media or is_sidecar(name)) or not entry.is_file(follow_symlinks=False):
-            listing.ignored += 1
+        # Most entries are files to be looked at, so that is asked first.
+        if not ((media or is_sidecar(name)) and entry.is_file(follow_symlinks=False)):
+            if entry.is_dir(follow_symlinks=False):
+                listing.folders.append(name)
+            else:
+                listing.ignored += 1
             continue
         status = _status(entry, folder)
         if status is None:
@@ -90,7 +92,7 @@ def list_folder(root: SafeRoot, folder: str, options: PhotosOptions) -> Listing:
         inode = status.st_ino if options.inodes else 0
         stamp = stamp_of(status.st_size, status.st_mtime_ns, inode)
         (listing.files if media else sidecars).append(SeenFile(name, stamp))
-    listing.files.sort(key=lambda file: file.name)
+    listing.files.sort(key=attrgetter("name"))
     listing.folders.sort()
     _pair(listing, sidecars, young)
     listing.digest = listing_digest(listing.seen())

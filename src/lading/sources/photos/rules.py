@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from lading.base.errors import printable
 from lading.library.photo_values import FileStamp, RecordedFile
@@ -24,8 +24,7 @@ _RACY_NS: Final = 2_000_000_000
 _NS: Final = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFile:
+class SeenFile(NamedTuple):
     """A file of a folder as a listing shows it; `of` is the picture that a sidecar belongs to."""
 
     name: str
@@ -73,7 +72,7 @@ def is_ignored(name: str, patterns: Sequence[str]) -> bool:
     """Whether an entry is never looked at: hidden, left by a program, or by a pattern."""
     if name.startswith(".") or name.lower() in _IGNORED:
         return True
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return bool(patterns) and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def is_young(written_ns: int, now_ns: int, stable_for_s: float) -> bool:
@@ -91,12 +90,11 @@ def may_change_unseen(mtime_ns: int, now_ns: int) -> bool:
 
 def listing_digest(files: Iterable[SeenFile]) -> str:
     """What tells one state of a folder from another: names, sizes, times, inodes."""
-    digest = hashlib.sha256()
-    for file in files:
-        stamp = file.stamp
-        line = f"{file.name}\0{stamp.size_bytes}\0{stamp.mtime_ns}\0{stamp.inode}\0{file.of}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    lines = [
+        f"{name}\0{size_bytes}\0{mtime_ns}\0{inode}\0{of}\n"
+        for name, (size_bytes, mtime_ns, inode), of in files
+    ]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def key_of(path: str) -> str:
