@@ -9,6 +9,7 @@ from lading.console.rules import EngineState
 from lading.console.vocabulary import FAILED_BY_ANOTHER, Family, Icon, legend, look_of
 from lading.jobs.states import JobState
 from lading.ledger.states import BatchState, Decision, Outcome
+from lading.media.faces.rules import ChangeKind, Verdict
 
 KINDS = {
     "batch": BatchState,
@@ -16,6 +17,8 @@ KINDS = {
     "outcome": Outcome,
     "decision": Decision,
     "engine": EngineState,
+    "verdict": Verdict,
+    "change": ChangeKind,
 }
 
 

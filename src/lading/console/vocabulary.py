@@ -14,6 +14,7 @@ from lading.accounts.values import Permission, Role
 from lading.console.rules import EngineState
 from lading.jobs.states import JobState
 from lading.ledger.states import BatchState, Decision, Outcome
+from lading.media.faces.rules import ChangeKind, Verdict
 
 
 class Family(StrEnum):
@@ -122,6 +123,27 @@ ENGINE_LOOKS: Final[Mapping[EngineState, Look]] = {
     EngineState.IDLE: Look(_N, _RING, "Idle", "Awaiting jobs."),
 }
 
+VERDICT_LOOKS: Final[Mapping[Verdict, Look]] = {
+    Verdict.RECOGNISED: Look(_D, _CHECK, "Recognised", "Near enough to one person alone."),
+    Verdict.AMBIGUOUS: Look(
+        _T, _TRIANGLE, "Ambiguous", "The next person is nearly as near; people have to say."
+    ),
+    Verdict.UNKNOWN: Look(_N, _RING, "Unknown", "Nobody is near enough."),
+    Verdict.TOO_SMALL: Look(_N, _PLAY, "Too small", "Smaller than faces are compared at."),
+    Verdict.LOW_SCORE: Look(_N, _HALF, "Unsure", "The detector is not sure that it is a face."),
+}
+
+CHANGE_LOOKS: Final[Mapping[ChangeKind, Look]] = {
+    ChangeKind.NEW: Look(_D, _CHECK, "New", "Recognised by the draft, and not by what holds."),
+    ChangeKind.LOST: Look(_T, _TRIANGLE, "Lost", "Recognised by what holds, and not by the draft."),
+    ChangeKind.CONFLICT: Look(
+        _F, _CROSS, "Conflict", "The draft takes it for another person than people confirmed."
+    ),
+    ChangeKind.REASON: Look(
+        _N, _RING, "Other reason", "Recognised by neither, for another reason."
+    ),
+}
+
 ROLE_WORDS: Final[Mapping[Role, str]] = {
     Role.VIEWER: "Viewer",
     Role.OPERATOR: "Operator",
@@ -146,11 +168,15 @@ _KINDS: Final[Mapping[str, Mapping[str, Look]]] = {
     "outcome": {state.value: look for state, look in OUTCOME_LOOKS.items()},
     "decision": {state.value: look for state, look in DECISION_LOOKS.items()},
     "engine": {state.value: look for state, look in ENGINE_LOOKS.items()},
+    "verdict": {verdict.value: look for verdict, look in VERDICT_LOOKS.items()},
+    "change": {kind.value: look for kind, look in CHANGE_LOOKS.items()},
 }
 
 
 def look_of(kind: str, state: str) -> Look:
-    """How `state` of a `batch`, `job`, `outcome`, `decision` or `engine` is shown."""
+    """How `state` is shown: of a `batch`, `job`, `outcome`, `decision`, `engine`, `verdict` or
+    `change` of one.
+    """
     return _KINDS[kind][state]
 
 

@@ -3,6 +3,7 @@ import './times.js';
 import './notices.js';
 import './swaps.js';
 import './forms.js';
+import './slides.js';
 import './rows.js';
 import './bulk.js';
 import './device.js';
@@ -14,7 +15,7 @@ import './live.js';
 
 // Buttons that only scripts serve are hidden until there are scripts, also in what arrives later.
 function reveal() {
-  document.querySelectorAll('[data-copy][hidden], [data-opens][hidden]').forEach(button => { button.hidden = false; });
+  document.querySelectorAll('[data-copy][hidden], [data-opens][hidden], [data-slides][hidden]').forEach(button => { button.hidden = false; });
 }
 reveal();
 document.addEventListener('htmx:after:swap', reveal);
