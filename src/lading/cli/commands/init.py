@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -47,6 +48,12 @@ class SettingsNotWritten(RequestError):
     metavar="NAME=PATH",
     help="A hand-over tree to take media from; may be given several times.",
 )
+@click.option(
+    "--photos",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="A tree of photos to look after where they are; may be given several times.",
+)
 @click.option("--data-dir", metavar="PATH", help="Folder for all that Lading itself keeps.")
 @click.option("--database", metavar="URL", help="A database other than SQLite in that folder.")
 @click.option("--store", metavar="URL", help="A store other than a folder in that folder.")
@@ -56,6 +63,7 @@ def command(
     session: Session,
     *,
     sources: Sequence[str],
+    photos: Sequence[str],
     data_dir: str | None,
     database: str | None,
     store: str | None,
@@ -68,8 +76,13 @@ def command(
     """
     named = session.config or os.environ.get(CONFIG_VARIABLE) or FILE_NAME
     file = os.path.abspath(os.path.expanduser(named))
+    trees = dict(_parse_source(tree, "--photos") for tree in photos)
+    others = dict(_parse_source(source, "--source") for source in sources)
+    if len(trees.keys() | others.keys()) < len(photos) + len(sources):
+        raise click.UsageError("each source has a name of its own")
     text = settings_text(
-        dict(_parse_source(source) for source in sources),
+        others,
+        photos=trees,
         data_dir=data_dir,
         database=database,
         store=store,
@@ -85,7 +98,7 @@ def command(
     output.say(f"Data folder: {facts['data_dir']}")
     output.say(f"Database:    {facts['database']}")
     output.say()
-    if sources:
+    if sources or photos:
         output.say("Next: `lading config check`, then `lading scan`.")
     else:
         output.say(
@@ -130,6 +143,7 @@ def initialise(file: str, text: str) -> dict[str, object]:
 def settings_text(
     sources: dict[str, str],
     *,
+    photos: Mapping[str, str] = MappingProxyType({}),
     data_dir: str | None = None,
     database: str | None = None,
     store: str | None = None,
@@ -143,17 +157,19 @@ def settings_text(
             lines.append(f"[{section}]\nurl = {_quoted(url)}\n")
     for name, root in sources.items():
         lines.append(f'[sources.{name}]\nkind = "handover"\nroot = {_quoted(root)}\n')
-    if not sources:
+    for name, path in photos.items():
+        lines.append(f'[sources.{name}]\nkind = "photos"\npath = {_quoted(path)}\n')
+    if not (sources or photos):
         lines.append('# [sources.node2]\n# kind = "handover"\n# root = "/mnt/nas/node2/assets"\n')
     return "\n".join(lines)
 
 
-def _parse_source(text: str) -> tuple[str, str]:
+def _parse_source(text: str, option: str) -> tuple[str, str]:
     name, equals, path = text.partition("=")
     if not equals or not path or SOURCE_NAME.fullmatch(name) is None:
         raise click.BadParameter(
             f"{text!r} is not NAME=PATH (a name has lower-case letters, digits, - and _)",
-            param_hint="--source",
+            param_hint=option,
         )
     return name, os.path.abspath(os.path.expanduser(path))
 
