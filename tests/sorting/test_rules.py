@@ -39,12 +39,14 @@ TEXTS = st.text(max_size=300) | st.sampled_from(
 PATTERNS = st.sampled_from(
     [
         "{name}{ext}",
-        "{camera}/{place}/{folder}{name}{ext}",
+        "{camera}/{country}/{place}/{folder}{name}{ext}",
         "{year}/{month:02}/ {name}{counter:03}{place}{ext}",
         "a{{b}}/{counter:09}{ext}",
     ]
 )
-SHOTS = st.builds(Shot, taken=st.just(NOON), place=TEXTS, camera=TEXTS, folder=TEXTS, name=TEXTS)
+SHOTS = st.builds(
+    Shot, taken=st.just(NOON), place=TEXTS, country=TEXTS, camera=TEXTS, folder=TEXTS, name=TEXTS
+)
 
 
 def is_plain(name: str) -> bool:

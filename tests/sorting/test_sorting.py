@@ -22,6 +22,22 @@ def targets(scene: SortScene, pattern: str, **others: str | bool) -> dict[str, s
     return {path: one.target_path for path, one in planned.items()}
 
 
+def test_photos_go_to_the_folder_of_their_country(
+    tmp_path: Path, sqlite_database: Database
+) -> None:
+    scene = SortScene(sqlite_database, tmp_path / "home", tmp_path / "away")
+    scene.add("cam/a.jpg", at=(PARIS.latitude, PARIS.longitude))
+    scene.add("cam/b.jpg", at=(-16.8, 180.0))
+    scene.add("cam/c.jpg", at=(0.0, -30.0))  # in the middle of the Atlantic
+    scene.add("cam/d.jpg")
+    assert targets(scene, "{country}/{place}/{name}{ext}") == {
+        "cam/a.jpg": "France/Paris/a.jpg",
+        "cam/b.jpg": "Fiji/elsewhere/b.jpg",
+        "cam/c.jpg": "elsewhere/elsewhere/c.jpg",
+        "cam/d.jpg": "elsewhere/elsewhere/d.jpg",
+    }
+
+
 def test_photos_go_where_date_and_place_say_and_come_back(
     database: Database, tmp_path: Path
 ) -> None:

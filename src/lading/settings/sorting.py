@@ -24,8 +24,8 @@ class SortingSettings(Section):
         default="{year}/{year}-{month:02}-{day:02}/{name}{ext}",
         description=(
             "Pattern for photos with a date; of `{year}`, `{month}`, `{day}`, `{hour}`,"
-            " `{minute}`, `{second}`, `{place}`, `{camera}`, `{folder}`, `{name}`, `{counter}`"
-            " and `{ext}`, which ends it."
+            " `{minute}`, `{second}`, `{place}`, `{country}`, `{camera}`, `{folder}`, `{name}`,"
+            " `{counter}` and `{ext}`, which ends it."
         ),
     )
     undated: str = Field(
@@ -40,7 +40,10 @@ class SortingSettings(Section):
         default="elsewhere",
         min_length=1,
         max_length=100,
-        description="What `{place}` is for photos that were taken at no named place.",
+        description=(
+            "What `{place}` is for photos that were taken at no named place, and `{country}` for"
+            " those of which no country is known."
+        ),
     )
     places: dict[str, NamedPlaceSettings] = Field(
         default_factory=dict,

@@ -16,6 +16,7 @@ from typing import Final
 from lading.base.errors import SourceError
 from lading.base.stopping import StopSignal
 from lading.db import Database
+from lading.geography.countries import country_at
 from lading.library.photo_places import PlacedPhoto, photo_at, photos_in
 from lading.library.photo_values import FilePlace, FileStamp
 from lading.media.kind import RAW_ENDINGS, types_by_name
@@ -97,6 +98,8 @@ class Planner:
         self._dated = parse_pattern(wanted.pattern)
         self._undated = parse_pattern(wanted.undated, dated=False)
         self._aside = parse_pattern(wanted.duplicates, dated=False)
+        patterns = (self._dated, self._undated, self._aside)
+        self._by_country = any(each.has("country") for each in patterns)
         self._listings: OrderedDict[str, _Listing] = OrderedDict()
         self._known_rows: OrderedDict[str, None] = OrderedDict()
         self._taken = Taken()
@@ -223,6 +226,7 @@ class Planner:
         shot = Shot(
             taken=taken,
             place=place,
+            country=self._country(told),
             camera=camera,
             folder=split_path(folder)[1] or self._source.name,
             name=split_name(group.main)[0],
@@ -238,6 +242,13 @@ class Planner:
                     return found[0].name, f"{found[1]:.1f} km from {found[0].name}"
                 return self._names.elsewhere, ""
         return self._names.elsewhere, ""
+
+    def _country(self, told: Sequence[PlacedPhoto]) -> str:
+        """The country of the first that says where it was; asked for by few patterns."""
+        where = ((one.latitude, one.longitude) for one in told)
+        known = ((lat, lon) for lat, lon in where if lat is not None and lon is not None)
+        found = next(known, None) if self._by_country else None
+        return (country_at(*found) if found else None) or self._names.elsewhere
 
     def _seat(
         self,

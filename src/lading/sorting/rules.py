@@ -25,7 +25,7 @@ EARTH_RADIUS_KM: Final = 6_371.0088
 TRIES_MAX: Final = 1_000_000
 
 TIME_FIELDS: Final = ("year", "month", "day", "hour", "minute", "second")
-TEXT_FIELDS: Final = ("place", "camera", "folder", "name")
+TEXT_FIELDS: Final = ("place", "country", "camera", "folder", "name")
 FIELDS: Final = (*TIME_FIELDS, *TEXT_FIELDS, "ext", "counter")
 
 _WIDTH: Final = re.compile(r"0?([1-9])")
@@ -67,6 +67,10 @@ class Pattern:
         """Whether the name has a counter of its own."""
         return any(isinstance(part, Field) and part.name == "counter" for part in self.stem)
 
+    def has(self, name: str) -> bool:
+        """Whether a field is anywhere in it."""
+        return any(part_is(part, name) for each in (*self.folders, self.stem) for part in each)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
@@ -78,6 +82,7 @@ class Shot:
 
     taken: datetime | None
     place: str
+    country: str
     camera: str
     folder: str
     name: str

@@ -57,6 +57,7 @@ TOKENS: Final = (
     ("{year}/{month:02}", "2024/07", "when it was taken, by the clock of the place"),
     ("{hour}{minute:02}", "1805", "also {day} and {second}; :02 gives two digits"),
     ("{place}", "Grandma's", "the nearest place that has a name in the settings"),
+    ("{country}", "Portugal", "the country, as far as the map that Lading brings along tells"),
     ("{camera}", "X100", "the model of the camera"),
     ("{folder}", "trip", "the name of the folder it lies in now"),
     ("{name}", "IMG_0042", "its name without the ending"),
@@ -318,7 +319,7 @@ def _asked_of(wanted: Wanted) -> Asked:
 
 
 def _state_of(detail: SortDetail) -> dict[str, Any]:
-    """What is told of how far a run is, on its page and by the live stream."""
+    """What is told of how far a run is, in the order in which `run_state` takes it."""
     run = detail.line.run
     return {
         "detail": detail,
@@ -337,6 +338,6 @@ def _live_run(console: Console, caller: Caller, visible: Visible, _tick: Tick) -
         if job.kind != SORT_JOB_KIND:
             continue
         told = _state_of(read_sort(console, str(job.params["run"])))
-        html = console.renderer.fragment("parts/sorting_rows.html", "run_state", shell, **told)
+        html = console.renderer.fragment("parts/sorting_rows.html", "run_state", shell, *told.values())
         found.append(Fragment("sort-run", html))
     return found
