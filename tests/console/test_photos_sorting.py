@@ -8,20 +8,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Connection, event, select, update
+from sqlalchemy import event
 
 from lading.accounts.values import Permission, Role
 from lading.console.app import open_console
 from lading.console.readers.photos_sorting import read_sorts
 from lading.console.sorting_words import MOVE_LOOKS, RUN_LOOKS, SHOW_WORDS, VERDICT_LOOKS
-from lading.library.tables import asset_file, photo_file
 from lading.sorting.previews import Show
 from lading.sorting.sorting import SORT_JOB_KIND
-from lading.sorting.tree import stamp_from
 from lading.sorting.values import MoveState, RunState, Verdict, Wanted
 from lading.testing.console_photos import ODD, SORTED_BEFORE, UNDATED, WRONG_CLOCK, tree_of
 from tests.console.api_client import Script, picture, script
 from tests.console.browser.serving import Served, copy_of, serving
+from tests.console.photo_trees import know_anew
 from tests.console.visitor import Sight, Visitor, visiting, work_on
 
 GetServed = Callable[[str], Served]
@@ -59,28 +58,6 @@ def own(serve_own: GetServed) -> Served:
     found = serve_own("photos")
     know_anew(found)
     return found
-
-
-def know_anew(served: Served) -> None:
-    """Note the inodes of a copied tree, as a scan of it would: else nothing of it is sorted."""
-    root = tree_of(served.lading)
-    query = select(photo_file.c.file_id, asset_file.c.location).join(
-        asset_file, asset_file.c.id == photo_file.c.file_id
-    )
-    with served.lading.db.read() as conn:
-        found = conn.execute(query).all()
-    stamps = {
-        file_id: stamp_from(os.stat(root / location))
-        for file_id, location in found
-        if (root / location).is_file()
-    }
-
-    def note(conn: Connection) -> None:
-        for file_id, stamp in stamps.items():
-            values = {"mtime_ns": stamp.mtime_ns, "inode": stamp.inode}
-            conn.execute(update(photo_file).where(photo_file.c.file_id == file_id).values(values))
-
-    served.lading.db.run(note)
 
 
 @pytest.fixture(scope="module")

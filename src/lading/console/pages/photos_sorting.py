@@ -338,6 +338,7 @@ def _live_run(console: Console, caller: Caller, visible: Visible, _tick: Tick) -
         if job.kind != SORT_JOB_KIND:
             continue
         told = _state_of(read_sort(console, str(job.params["run"])))
-        html = console.renderer.fragment("parts/sorting_rows.html", "run_state", shell, *told.values())
+        parts = ("parts/sorting_rows.html", "run_state")
+        html = console.renderer.fragment(*parts, shell, *told.values())
         found.append(Fragment("sort-run", html))
     return found
