@@ -102,6 +102,20 @@ def test_a_wrong_name_is_a_fact_and_no_error() -> None:
     assert types_by_name(".jpg") == ()
 
 
+@pytest.mark.parametrize(
+    ("ending", "media_type"),
+    [
+        *(("MPO", "image/jpeg"), ("insp", "image/jpeg"), ("HIF", "image/heic")),
+        *(("nrw", "image/x-nikon-nef"), ("rwl", "image/x-panasonic-rw2")),
+        *(("MOD", "video/mpeg"), ("tod", "video/mp2t"), ("3gpp", "video/3gpp")),
+    ],
+)
+def test_the_less_common_endings_of_cameras_are_not_passed_over(
+    ending: str, media_type: str
+) -> None:
+    assert media_type in types_by_name(f"a.{ending}")
+
+
 @given(st.binary(max_size=300))
 def test_every_content_has_a_kind(data: bytes) -> None:
     for start in (b"", b"II*\0", b"MM\0+", b"\0\0\0\x20ftyp", b"RIFF"):

@@ -88,7 +88,7 @@ def test_totals_word_and_pages_are_those_of_the_plan(scene: SortScene) -> None:
         [numbered] = preview.page(show=Show.NUMBERED).lines
         assert numbered.target_path == "2024/003_002.jpg"
         [left] = preview.page(show=Show.LEFT).lines
-        assert left.why == "it is not in the library; scan the source first"
+        assert left.why == "it is not in the library; scan the source, or see in its batch why not"
         # With a photo comes what goes with it.
         together = [line.source_path for line in preview.page(path="in/000.xmp").lines]
         assert sorted(together) == ["in/000.jpg", "in/000.xmp"]

@@ -190,12 +190,17 @@ def test_what_changed_or_is_not_held_is_left_with_the_reason(scene: SortScene) -
     scene.add("in/changed.jpg").write_bytes(b"edited since")
     scene.add("in/gone.jpg").unlink()
     scene.write("in/new.jpg", b"never scanned")
+    for passed_over in ("@eaDir/a.jpg", "#recycle/b.jpg", ".trash/c.jpg", "in/.d.jpg"):
+        scene.write(passed_over, b"a program's")
     (scene.roots["home"] / "in/link.jpg").symlink_to("new.jpg")
     planned = scene.plan(scene.wanted())
     assert {path: (one.verdict, one.why) for path, one in planned.items()} == {
         "in/changed.jpg": (Verdict.LEFT, "changed.jpg changed since the last scan"),
         "in/gone.jpg": (Verdict.LEFT, "it is not there any more"),
-        "in/new.jpg": (Verdict.LEFT, "it is not in the library; scan the source first"),
+        "in/new.jpg": (
+            Verdict.LEFT,
+            "it is not in the library; scan the source, or see in its batch why not",
+        ),
     }
 
 

@@ -31,6 +31,7 @@ from lading.sorting.rules import (
     Shot,
     choose_number,
     groups_of,
+    is_passed_over,
     nearest_place,
     order_key,
     parse_pattern,
@@ -123,7 +124,7 @@ class Planner:
         folders: list[str] = []
         entries = self._source.root.names(folder) if first else self._source.names(folder)
         for entry in entries:
-            if entry.name.startswith(".") or not _is_text(entry.name):
+            if is_passed_over(entry.name) or not _is_text(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
@@ -409,7 +410,7 @@ def _hindrance(files: Sequence[_File]) -> str | None:
     """Why a group stays as it is, whatever the pattern says."""
     recorded = [file.recorded for file in files if file.recorded is not None]
     if not recorded:
-        return "it is not in the library; scan the source first"
+        return "it is not in the library; scan the source, or see in its batch why not"
     if any(one.trashed for one in recorded):
         return "it is in the trash"
     changed = [f.name for f in files if f.recorded is not None and f.recorded.stamp != f.stamp]

@@ -186,6 +186,11 @@ def clean_name(text: str, bytes_max: int = NAME_BYTES_MAX) -> str:
     return name
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether scans of photos never look at what has this name: hidden, or left by a program."""
+    return name.startswith(".") or name.casefold() in _RESERVED_WHOLE
+
+
 def is_reserved(name: str) -> bool:
     """Whether some system takes a name for something else than a file of that name."""
     lower = name.casefold()
