@@ -135,7 +135,13 @@ def test_places_gather_what_is_near_and_lead_nearer(visitor: Visitor) -> None:
     rows = visitor.get("/photos/places").rows("Places")
     assert [row["Photos"] for row in rows] == ["17", "14", "6"]
     sight = visitor.get("/photos/places")
-    assert len(sight.main.all("circle")) == 3
+    assert [row["Place"].split(",")[0] for row in rows] == ["Norway", "Portugal", "Fiji"]
+    # By the clock of the place: at Fiji it was the next day already, though not in UTC.
+    assert [row["First taken"] for row in rows] == ["2023-07-03", "2022-05-14", "2024-11-02"]
+    assert "Dates are by the clock of where each was taken." in sight.text
+    drawn = [link.attributes["href"] for link in sight.main.one("svg", class_="world-map").all("a")]
+    assert len(drawn) == 4  # that of Fiji at both edges of the map
+    assert set(drawn) == {url for name, url in sight.links().items() if "°" in name}
     [suva] = [url for name, url in sight.links().items() if name.endswith("178.4344° E")]
     nearer = visitor.get(suva)
     assert sum(int(row["Photos"]) for row in nearer.rows("Places")) == 6

@@ -7,8 +7,8 @@ as it is in the middle of what is shown, so that shapes are right there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -115,8 +115,16 @@ def _dots(places: Places, sheet: Sheet) -> list[Dot]:
         x, y = sheet.place(east, cluster.latitude)
         radius = (_RADIUS_MAX - _RADIUS_MIN) * math.sqrt((cluster.count - 1) / largest)
         title = f"{cluster.label}: {cluster.count:,} {'photo' if cluster.count == 1 else 'photos'}"
-        found.append(Dot(x, y, _RADIUS_MIN + radius, cluster.area.url, title))
+        dot = Dot(x, y, _RADIUS_MIN + radius, cluster.area.url, title)
+        found += [dot, *_across(dot, 360.0 / sheet.wide * MAP_WIDTH)]
     return found
+
+
+def _across(dot: Dot, turn: float) -> Iterator[Dot]:
+    """The same dot at the other edge, where the sheet goes all the way round and cuts it."""
+    for x in (dot.x - turn, dot.x + turn):
+        if -dot.radius < x < MAP_WIDTH + dot.radius:
+            yield replace(dot, x=x)
 
 
 def map_to(sheet: Sheet, points: Iterable[Point]) -> list[tuple[int, int]]:
