@@ -23,6 +23,7 @@ from lading.media.kind import Family, Kind, NamedKind, named_kind
 from lading.media.limits import DEFAULT_LIMITS, Limits
 from lading.media.packages import tool_version
 from lading.media.pictures import open_picture, picture_tool
+from lading.media.pixels import PIXELS_VERSION
 from lading.media.rules import choose_capture, choose_place
 from lading.media.thumbnails import Thumbnail, ThumbnailSpec, encode_thumbnail
 from lading.media.videos import Video, open_video
@@ -164,9 +165,10 @@ def derivations(kind: Kind, wanted: Wanted) -> tuple[Derivation, ...]:
         raw = kind.family is Family.RAW
         add(Part.FACTS, code=_RAW_FACTS_VERSION if raw else _FACTS_VERSION)
     for spec in wanted.thumbnails:
-        add(Part.THUMBNAIL, code=_THUMBNAIL_VERSION, **asdict(spec))
+        add(Part.THUMBNAIL, code=_THUMBNAIL_VERSION, pixels=PIXELS_VERSION, **asdict(spec))
     if wanted.perceptual_hash:
-        add(Part.PERCEPTUAL_HASH, code=_LIKENESS_VERSION, side=HASH_SIDE)
+        code = {"code": _LIKENESS_VERSION, "pixels": PIXELS_VERSION}
+        add(Part.PERCEPTUAL_HASH, side=HASH_SIDE, **code)
     return tuple(found)
 
 

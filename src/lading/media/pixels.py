@@ -8,7 +8,13 @@ from lading.media.errors import MediaDamaged, MediaTooLarge
 from lading.media.limits import Limits
 from lading.media.packages import vips
 
+PIXELS_VERSION: Final = 2
+"""Raised when other pixels are decoded from the same bytes through code of ours."""
+
 _SRGB: Final = "srgb"
+# Decoders leave out by blocks, which shows unless a finer scaling follows. libvips by itself asks
+# for 2, for which the usual photo of 4000 pixels is just too small to be read at a quarter for 512.
+_SPARE: Final = 1.5
 
 
 def require_pixels(width: int, height: int, limits: Limits, name: str | None) -> None:
@@ -48,8 +54,8 @@ def decode_small(header: Any, source: Any, side: int) -> Any:
 
 
 def _reduction(header: Any, side: int) -> dict[str, float]:
-    """How much the decoder may leave out: at least twice of what is wanted stays, to be scaled."""
-    factor = max(header.width, header.height) / side / 2
+    """How much the decoder may leave out: what stays is to be scaled, and larger by a half."""
+    factor = max(header.width, header.height) / side / _SPARE
     loader = header.get("vips-loader")
     if loader.startswith("jpegload"):
         return {"shrink": next((step for step in (8, 4, 2) if factor >= step), 1)}

@@ -29,7 +29,7 @@ from lading.media.kind import Family, kind_of
 from lading.media.limits import DEFAULT_LIMITS, Limits
 from lading.media.packages import tool_version
 from lading.media.pictures import open_picture
-from lading.media.pixels import opaque
+from lading.media.pixels import PIXELS_VERSION, opaque
 from lading.media.spawned import (
     NotPrepared,
     ProcessEnded,
@@ -97,7 +97,7 @@ def detection_of(settings: DetectionSettings) -> Derivation:
     """
     engine = _chosen(settings)
     version = f"{engine.version}+pyvips {tool_version('pyvips')}"
-    words = {**asdict(settings), "digest": settings.digest}
+    words = {**asdict(settings), "digest": settings.digest, "pixels": PIXELS_VERSION}
     return Derivation("faces", engine.name, version, dumps(words, sort_keys=True))
 
 
