@@ -27,6 +27,9 @@ NOT_REHEARSED = {
     "POST /recordings/{recording_hash}/verify",
     "POST /recordings/{recording_hash}/download",
     "POST /photos/duplicates/decisions",
+    "POST /lab/runs",
+    "POST /face-settings",
+    "POST /photos/{content_hash}/unstack",
     "POST /photos/sorts",
     "POST /photos/sorts/{key}/undo",
 }

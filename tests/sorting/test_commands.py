@@ -105,3 +105,24 @@ def test_a_wrong_request_says_what_is_wrong(
 ) -> None:
     program.run("db", "upgrade")
     assert program.run("photos", *arguments, "--json", status=2).error["code"] == code
+
+
+def test_dates_are_corrected_and_given_back_by_commands(program: Program) -> None:
+    for command in (("db", "upgrade"), ("scan",), ("queue", "--all-ready"), ("worker", "--drain")):
+        program.run(*command)
+    before = tree(program)
+    shift = ("photos", "dates", "shift", "--on", "2024-07-01", "--by", "-1d 2h")
+    shown = program.run(*shift, "--dry-run").stdout
+    assert "a.jpg  2024-07-01 12:34:56+02:00 -> 2024-06-30 10:34:56+02:00" in shown
+    assert "2 of 2 would change (dry run)" in shown
+    done = program.json(*shift)["operation"]
+    assert done["totals"]["done"] == 2
+    at_dawn = ("photos", "dates", "set", "--on", "2024-06-30", "--at", "2001-02-03T04:05")
+    assert "2 done" in program.run(*at_dawn, "--step", "10").stdout
+    program.run("photos", "dates", "undo", done["key"], "--dry-run")
+    restored = program.run("photos", "dates", "restore", "--on", "2001-02-03").stdout
+    key = restored.split()[0]
+    assert "2 of 2" in program.run(*shift, "--dry-run").stdout
+    assert "2 done" in program.run("photos", "dates", "undo", key).stdout
+    assert program.run(*shift[:3], "--by", "1h", status=2).stderr
+    assert tree(program) == before

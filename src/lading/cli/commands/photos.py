@@ -10,6 +10,7 @@ import click
 
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output
+from lading.cli.photo_dates import dates_group
 from lading.cli.session import Session, with_session
 from lading.sorting.values import Move, MoveState, PlanCount, PlannedFile, SortRun, Verdict, Wanted
 
@@ -24,11 +25,14 @@ _VERDICTS = {
 
 @click.group("photos")
 def command() -> None:
-    """Sort photos into folders by date and place.
+    """Sort photos into folders by date and place, and correct their dates.
 
     What is in the library is moved, by patterns of the settings or one given here; companions go
     with their picture, nothing is written over, and every run can be taken back.
     """
+
+
+command.add_command(dates_group)
 
 
 @command.command("sort")

@@ -17,6 +17,7 @@ from lading.jobs.states import JobState
 from lading.jobs.tables import import_job
 from lading.ledger.batches import get_batches
 from lading.library.tables import CONTAINERS, ContainerKind, asset
+from lading.operations.date_params import parse_shift
 from lading.operations.errors import UnknownOperation
 from lading.operations.filters import KINDS
 from lading.operations.queries import OperationFilter
@@ -265,7 +266,7 @@ def phrase(words: str, resource: Resource, count: int, params: Mapping[str, obje
         things,
         site=params.get("site", "") or "",
         package=params.get("package", "") or "",
-        by=shift_words(params.get("shift_s")) or params.get("by", ""),
+        by=shift_words(params.get("shift_s") or parse_shift(str(params.get("by") or ""))),
         at=set_words(params),
     )
 
