@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from lading.base.identifiers import is_sha256
 from lading.library.photo_values import FilePlace, FileStamp, RecordedFile
@@ -79,6 +79,23 @@ def files_of_folder(conn: Connection, source: str, digest: str) -> Iterator[Reco
         if len(rows) < _PAGE:
             return
         after = rows[-1].path_sha256
+
+
+def live_locations(
+    conn: Connection, source: str, digest: str, *, limit: int
+) -> tuple[int, list[str]]:
+    """How many files are recorded right in a folder, and the first of their paths.
+
+    `digest` is as `files_of_folder` takes it.
+    """
+    rows = conn.execute(
+        select(asset_file.c.location, func.count().over().label("every"))
+        .join_from(photo_file, asset_file, asset_file.c.id == photo_file.c.file_id)
+        .where(asset_file.c.deleted_at.is_(None), photo_file.c.source == source, in_folder(digest))
+        .order_by(photo_file.c.path_sha256)
+        .limit(limit)
+    ).all()
+    return (int(rows[0].every) if rows else 0), sorted(row.location for row in rows)
 
 
 def in_folder(digest: str) -> ColumnElement[bool]:

@@ -8,15 +8,23 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lading.accounts.values import Caller, Permission
 from lading.console.actions.photos import MEMBERS_MAX, Decided, Unstacked, decide_alike, unstack
+from lading.console.actions.photos_folders import (
+    FacesAsked,
+    FolderScanAsked,
+    look_for_faces,
+    scan_folder,
+)
 from lading.console.answers import Many, many
 from lading.console.api.assets import AssetItem, asset_item
 from lading.console.api.conventions import (
+    BASE,
     Body,
     Cursor,
     Done,
@@ -24,9 +32,11 @@ from lading.console.api.conventions import (
     Limit,
     Name,
     Word,
+    also,
     creates,
     one_of,
     reads,
+    rehearsed,
 )
 from lading.console.parts import Console
 from lading.console.readers.photo_decisions import (
@@ -52,6 +62,7 @@ from lading.ledger.states import BatchState
 from lading.library.photo_timeline import parse_on
 
 TAG: Final = "photos"
+FolderPath = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096, pattern="^[^\\x00]*$")]
 KINDS: Final = ("alike", "same", "decided")
 
 Zoom = Annotated[
@@ -110,7 +121,10 @@ class FolderItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldersAnswer:
-    """The folders in a folder, the first photos right in it, and what was not taken in of it."""
+    """The folders in a folder, the first photos right in it, and what was not taken in of it.
+
+    `dangling` are the first of the files that are in the library and were not seen there.
+    """
 
     folder: FolderItem | None
     folders: Sequence[FolderItem]
@@ -118,6 +132,8 @@ class FoldersAnswer:
     next: str | None
     prev: str | None
     spoiled: Sequence[ItemView]
+    dangling: Sequence[str] = ()
+    dangling_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +182,32 @@ class DecisionBody(Body, frozen=True):
     keep: Name | None = None
 
 
+class FolderBody(Body, frozen=True):
+    """A folder of photos; its path begins with the name of its source."""
+
+    path: FolderPath
+
+
+class FolderScanBody(FolderBody, frozen=True):
+    """`accept_root` lets the missing-mount guard pass for this folder."""
+
+    accept_root: bool = False
+
+
 def routes() -> list[HTTPRouteHandler]:
     """The four ways to look at photos, deciding, and what was decided about one."""
-    return [timeline, list_of_photos, clusters, folders, duplicates, decide, decisions, take_apart]
+    return [
+        timeline,
+        list_of_photos,
+        clusters,
+        folders,
+        scan_one_folder,
+        look_for_faces_here,
+        duplicates,
+        decide,
+        decisions,
+        take_apart,
+    ]
 
 
 @reads("/photos/timeline", "How many photos were taken in each year and month", tag=TAG)
@@ -239,7 +278,54 @@ def folders(
         next=found.photos.next_cursor,
         prev=found.photos.prev_cursor,
         spoiled=found.spoiled,
+        dangling=found.state.dangling.files if found.state.dangling else (),
+        dangling_count=found.state.dangling.count if found.state.dangling else 0,
     )
+
+
+@creates(
+    "/photos/folders/scan",
+    "Have a worker scan a folder and what is below it",
+    tag=TAG,
+    permission=Permission.OPERATE,
+    status_code=202,
+    responses=also(200, Done[FolderScanAsked], "A dry run: nothing was asked for."),
+)
+def scan_one_folder(
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+    data: JSONBody[FolderScanBody],
+    *,
+    dry_run: DryRun = False,
+) -> Response[Done[FolderScanAsked]]:
+    """What it misses stays in the library until the whole source is scanned: it may have moved."""
+    with rehearsed(dry_run):
+        asked = scan_folder(console, caller, data.path, accept_root=data.accept_root)
+    result = FolderScanAsked(path=asked.path, job_id=None if dry_run else asked.job_id)
+    return Response(
+        Done(dry_run=dry_run, result=result),
+        status_code=200 if dry_run else 202,
+        headers={} if dry_run else {"Location": f"{BASE}/jobs/{asked.job_id}"},
+    )
+
+
+@creates(
+    "/photos/folders/faces",
+    "Have faces looked for in a folder",
+    tag=TAG,
+    permission=Permission.OPERATE,
+)
+def look_for_faces_here(
+    console: NamedDependency[Console],
+    caller: NamedDependency[Caller],
+    data: JSONBody[FolderBody],
+    *,
+    dry_run: DryRun = False,
+) -> Done[FacesAsked]:
+    """In the photos right in it; nothing is put in line where all were searched already."""
+    with rehearsed(dry_run):
+        asked = look_for_faces(console, caller, data.path)
+    return Done(dry_run=dry_run, result=asked)
 
 
 @reads("/photos/duplicates", "Photos that look alike or lie at several places", tag=TAG)

@@ -52,11 +52,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visible:
-    """What a page shows: numbers of batches and jobs, and the ledger's number it was read at."""
+    """What a page shows: numbers of batches and jobs, and the ledger's number it was read at.
+
+    `above` is the highest number there was of what the page lists.
+    """
 
     batches: frozenset[int] = frozenset()
     jobs: frozenset[int] = frozenset()
     since: int = 0
+    above: int = 0
 
 
 class Rows(StrEnum):

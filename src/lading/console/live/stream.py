@@ -52,6 +52,7 @@ def routes(live: Live, guards: Sequence[Guard] = ()) -> list[HTTPRouteHandler]:
         job: FromQuery[str] = "",
         after: Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)] = None,
         since: Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)] = None,
+        above: Annotated[int, QueryParameter(ge=0, le=2**63 - 1)] = 0,
     ) -> Stream:
         caller.require(Permission.READ)
         position = last_event_id(request, after)
@@ -59,6 +60,7 @@ def routes(live: Live, guards: Sequence[Guard] = ()) -> list[HTTPRouteHandler]:
             batches=_numbers("batch", batch),
             jobs=_numbers("job", job),
             since=since or after or 0,
+            above=above,
         )
         page = _Page(live, caller, _topics(topics), visible, position)
         return Stream(page.messages(), media_type=MEDIA_TYPE, headers=HEADERS)

@@ -13,6 +13,8 @@ from litestar.handlers import HTTPRouteHandler
 from lading.accounts.values import Caller, Permission
 from lading.base.errors import RequestError
 from lading.console.listing import Field, ListQuery, read_query
+from lading.console.live.fragments import Fragments, Notice, Visible
+from lading.console.live.ticks import Tick
 from lading.console.pages.library_assets import ticked_of
 from lading.console.pages.library_scope import from_list
 from lading.console.parts import Console
@@ -26,6 +28,7 @@ from lading.console.readers.photos import (
     read_photos,
     read_timeline,
 )
+from lading.console.readers.photos_new import new_photos, newest_photo
 from lading.console.render import page
 from lading.console.security.guards import requires
 from lading.db.wall_clock import MONTH, YEAR
@@ -57,6 +60,8 @@ def photos_page(
     """The newest month, or what the address asks for."""
     db = console.lading.db
     query = photos_query(request, caller, Field("on", "Taken"))
+    with db.read() as conn:
+        newest = newest_photo(conn)
     timeline = read_timeline(db)
     try:
         on = parse_on(query.one("on") or timeline.newest)
@@ -84,7 +89,7 @@ def photos_page(
         listed=listed,
         badge_words=BADGE_WORDS,
         from_list=from_list(query.url(cursor=query.cursor, done=None, sel=None)),
-        live=f"topics=engine,told{running}",
+        live=f"topics=engine,photos,told{running}&above={newest}",
         selectable=selectable,
         selection=selection,
         ticked=ticked_of(console, selection, [card.asset.id for card in listed.cards]),
@@ -98,6 +103,16 @@ def _selection(console: Console, query: ListQuery) -> Selection | None:
         return None
     found = console.operations.get_selection(query.selection)
     return found if found.resource is Resource.ASSETS else None
+
+
+def live(fragments: Fragments) -> None:
+    """What changes on the timeline: that photos arrived, which wait until they are asked for."""
+    fragments.register("photos", _live_new)
+
+
+def _live_new(console: Console, _caller: Caller, visible: Visible, _tick: Tick) -> list[Notice]:
+    with console.lading.db.read() as conn:
+        return [Notice("photos:changed", {"new": new_photos(conn, visible.above)})]
 
 
 def photos_query(request: Request[Any, Any, Any], caller: Caller, *fields: Field) -> ListQuery:

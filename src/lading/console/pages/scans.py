@@ -146,9 +146,7 @@ def _back(form: Form) -> Redirect:
     return see_other(local_path(one(form, "back"), "/scans"))
 
 
-def _confirm(
-    console: Console, caller: Caller, source: str, folder: str | None
-) -> Response[str]:
+def _confirm(console: Console, caller: Caller, source: str, folder: str | None) -> Response[str]:
     known = {found.name: found for found in read_sources(console)}
     found = known.get(source)
     return page(

@@ -17,9 +17,12 @@ from lading.base.errors import RequestError
 from lading.console.parts import Console
 from lading.console.readers.import_queue import batch_url
 from lading.console.readers.photos import PhotoList, page_of_photos, photos_sources
+from lading.console.readers.photos_folder_state import FolderState, read_state
+from lading.console.readers.photos_new import newest_file
 from lading.console.readers.scans import SourceScan, read_sources
 from lading.db.keyset import Key
 from lading.db.walks import starts_with
+from lading.ingest.rules import is_gone
 from lading.ledger.batches import Batch, get_batches
 from lading.ledger.queries import ItemView, item_view
 from lading.ledger.states import BatchState
@@ -58,6 +61,11 @@ class FolderLine:
     batch: Batch | None = None
 
     @property
+    def gone(self) -> bool:
+        """Whether a scan missed it, while the library has files of it."""
+        return self.batch is not None and self.photos > 0 and is_gone(self.batch.fingerprint)
+
+    @property
     def batch_url(self) -> str | None:
         """The page of its batch."""
         return batch_url(self.batch) if self.batch else None
@@ -65,7 +73,10 @@ class FolderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderDetail:
-    """One folder of a source; the root's path is empty. `spoiled` are the first of `failed`."""
+    """One folder of a source; the root's path is empty. `spoiled` are the first of `failed`.
+
+    `newest` is the number that files to come are above.
+    """
 
     source: str
     path: str
@@ -74,6 +85,18 @@ class FolderDetail:
     photos: PhotoList
     spoiled: Sequence[ItemView]
     scan: SourceScan
+    state: FolderState
+    newest: int
+
+    @property
+    def place(self) -> str:
+        """The folder as addresses name it, with its source."""
+        return f"{self.source}/{self.path}" if self.path else self.source
+
+    @property
+    def nameable(self) -> bool:
+        """Whether its path is known, and not only the beginning of it."""
+        return not is_shortened(self.path)
 
     @property
     def steps(self) -> list[tuple[str, str]]:
@@ -126,6 +149,7 @@ def read_folder(
         known = _known(conn, source, path)
         if path and not known.batches:
             raise NoSuchFolder("no scan has recorded this folder", subject=place[:200])
+        newest = newest_file(conn)  # before what is listed: what comes between is new twice
         own = _own(conn, known, source, path)
         order = [Key(asset.c.id, descending=True)]
         return FolderDetail(
@@ -136,6 +160,8 @@ def read_folder(
             photos=page_of_photos(conn, _lying_in(source, path), order, cursor, limit),
             spoiled=_spoiled_items(conn, own.batch),
             scan=scan,
+            state=read_state(console, conn, source, path, own.batch),
+            newest=newest,
         )
 
 

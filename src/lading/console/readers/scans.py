@@ -36,6 +36,7 @@ from lading.operations.scans import SCAN_JOB_KIND
 
 SCAN_JOBS_MAX: Final = 100
 FAILED_JOBS_MAX: Final = 5
+FOLDER_SCANS_READ: Final = 50
 _REFUSED: Final = (ScanRefused.kind, FolderScanRefused.kind)
 _FINISHED: Final = (ScanFinished.kind, FolderScanned.kind)
 _ENDS: Final = (*_FINISHED, *_REFUSED)
@@ -236,7 +237,7 @@ def read_scan_lines(detail: ScanDetail) -> list[ScanLine]:
 def read_scan_jobs(console: Console) -> list[JobRow]:
     """The scans that are wanted or running, and the last ones that failed."""
     with console.lading.db.read() as conn:
-        unfinished = _unfinished(conn)
+        unfinished = unfinished_scan_jobs(conn)
         failed = list_jobs(
             conn,
             JobFilter(states=[JobState.FAILED], kinds=[SCAN_JOB_KIND]),
@@ -252,7 +253,7 @@ def unfinished_scans(conn: Connection) -> dict[str, JobRow]:
     Those that scan a folder alone are none.
     """
     found: dict[str, JobRow] = {}
-    for job in _unfinished(conn):
+    for job in unfinished_scan_jobs(conn):
         name = str(job.params.get("source", ""))
         if "folder" in job.params:
             continue
@@ -261,13 +262,21 @@ def unfinished_scans(conn: Connection) -> dict[str, JobRow]:
     return found
 
 
-def _unfinished(conn: Connection) -> Sequence[JobRow]:
+def unfinished_scan_jobs(conn: Connection) -> Sequence[JobRow]:
+    """The scans that are wanted or running, also of folders alone."""
     return list_jobs(
         conn,
         JobFilter(states=sorted(UNFINISHED_JOB_STATES), kinds=[SCAN_JOB_KIND]),
         cursor=None,
         limit=SCAN_JOBS_MAX,
     ).jobs
+
+
+def last_folder_scans(console: Console, conn: Connection, source: str) -> list[Scan]:
+    """The last scans of folders of a source, the newest first."""
+    kinds = (FolderScanned.kind, FolderScanRefused.kind)
+    page = list_event_page(conn, EventFilter(kinds=kinds, source=source), limit=FOLDER_SCANS_READ)
+    return [_scan(console, event) for event in page.events]
 
 
 def _last(console: Console, conn: Connection, source: str) -> Scan | None:

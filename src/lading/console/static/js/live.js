@@ -108,14 +108,15 @@ async function poll() {
     fresh(page.body.dataset.serverTime);
     last = page.getElementById('live')?.dataset.after ?? last;
     const bar = document.querySelector('[data-new-rows]');
-    if (bar) announceNew(bar, [...page.querySelectorAll('tr[data-row][id]')].filter(row => !document.getElementById(row.id)).length);
+    if (bar) announceNew(bar, [...page.querySelectorAll(bar.dataset.newAmong ?? 'tr[data-row][id]')].filter(row => !document.getElementById(row.id)).length);
     show();
   } catch { /* not there yet; asked again */ }
 }
 
 function announceNew(bar, number) {
   bar.hidden = !number;
-  (bar.querySelector('a') ?? bar).textContent = `${number} new - show`;
+  const noun = bar.dataset.newNoun ? ` ${bar.dataset.newNoun}${number === 1 ? '' : 's'}` : '';
+  (bar.querySelector('a') ?? bar).textContent = `${number} new${noun} - show`;
 }
 
 function signedOut() {
