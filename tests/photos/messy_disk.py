@@ -437,7 +437,10 @@ def _large(disk: MessyDisk, new: _Numbers) -> None:
     rows = io.BytesIO()
     Image.new("1", (60_000, 60_000)).save(rows, "PNG")
     disk.put("large/all of 60000.png", rows.getvalue(), Fate.SPOILED)
-    disk.put("large/16383.webp", encoded(Image.new("RGB", (16_383, 16_383)), "WEBP", method=0))
+    disk.put(
+        "large/16383.webp",
+        encoded(Image.new("RGB", (16_383, 16_383)), "WEBP", lossless=True, method=0),
+    )
     for number in range(300):
         exif = taken(f"2018:01:{number % 28 + 1:02} 10:00:{number % 60:02}", "Bulk")
         disk.put(

@@ -24,7 +24,10 @@ from lading.library.browsing import browse_assets
 from lading.library.filters import AssetFilter
 from lading.library.tables import asset, asset_file, photo, photo_file
 from tests.cli.program import Program
-from tests.photos.messy_disk import Fate, messy_disk, walk_files
+from tests.media.test_faces import PORTRAITS, portrait
+from tests.media.written import encoded
+from tests.photos.messy_disk import Fate, MessyDisk, messy_disk, walk_files
+from tests.photos.tree import jpeg
 
 Manifest = dict[str, tuple[str, int, int]]
 
@@ -32,14 +35,14 @@ Manifest = dict[str, tuple[str, int, int]]
 class Newcomer:
     """Somebody with a disk, who runs one command after the other."""
 
-    def __init__(self, folder: Path, *, whole: bool) -> None:
-        self.disk = messy_disk(folder / "disk", whole=whole)
-        here = folder / "here"
+    def __init__(self, root: Path, more: str = "") -> None:
+        self.root = root
+        here = root.with_name("here")
         here.mkdir()
         self.program = Program(here)
-        self.program.run("init", "--photos", f"home={self.disk.root}")
+        self.program.run("init", "--photos", f"home={root}")
         with open(here / "lading.toml", "a") as settings:
-            settings.write("stable_for_s = 0\n")
+            settings.write(f"stable_for_s = 0\n{more}")
 
     def take_in(self, *scan_options: str, queued: int = 0, drained: int = 0) -> dict[str, Any]:
         """Scan, queue all that is ready, work; returns what the scan said."""
@@ -89,29 +92,75 @@ def contents(found: Manifest) -> Counter[tuple[str, int, int]]:
     return Counter(found.values())
 
 
-@pytest.fixture
-def newcomer(tmp_path: Path) -> Newcomer:
-    return Newcomer(tmp_path, whole=False)
-
-
 def test_a_messy_disk_becomes_a_library_and_is_sorted_and_put_back_unchanged(
-    newcomer: Newcomer,
+    tmp_path: Path,
 ) -> None:
-    _try_all_of(newcomer)
+    _try_all_of(messy_disk(tmp_path / "disk"))
 
 
 @pytest.mark.slow
 def test_the_whole_matrix_of_a_messy_disk_is_taken_in_sorted_and_put_back(tmp_path: Path) -> None:
-    _try_all_of(Newcomer(tmp_path, whole=True))
+    _try_all_of(messy_disk(tmp_path / "disk", whole=True))
 
 
-def _try_all_of(newcomer: Newcomer) -> None:
-    disk = newcomer.disk
+def test_a_file_that_is_still_being_copied_is_taken_in_when_it_is_whole(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path / "disk")
+    newcomer.root.mkdir()
+    data = jpeg(1, side=400)
+    with open(newcomer.root / "a.jpg", "wb") as file:
+        file.write(data[: len(data) // 2])
+        file.flush()
+        newcomer.take_in(drained=1)
+        assert newcomer.files() == {}
+        file.write(data[len(data) // 2 :])
+    newcomer.take_in()
+    assert {row.sha256 for row in newcomer.files().values()} == {hashlib.sha256(data).hexdigest()}
+
+
+def test_people_are_named_on_a_new_disk_and_stay_so_when_it_is_sorted(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path / "disk", "\n[faces]\nenabled = true\nprocesses = 1\n")
+    program = newcomer.program
+    for folder in ("album", "backup/later"):
+        (newcomer.root / folder).mkdir(parents=True)
+    for name in ("astronaut", "admiral"):
+        shutil.copy(PORTRAITS / f"{name}.jpg", newcomer.root / "album")
+    again = portrait("astronaut").rotate(-4)
+    (newcomer.root / "backup/later/again.jpg").write_bytes(encoded(again))
+    before = manifest(newcomer.root)
+    newcomer.take_in()
+    program.run("people", "add", "Anna")
+    hashes = {os.path.basename(p): row.content_hash for p, row in newcomer.files().items()}
+    faces = {
+        one["content_hash"]: str(one["face"])
+        for one in program.json("people", "unidentified")["faces"]
+    }
+    assert set(faces) == set(hashes.values())
+    program.run("people", "reference", "Anna", "--face", faces[hashes["astronaut.jpg"]])
+    program.run("people", "match")
+    program.run("worker", "--drain")
+
+    def told(state: str) -> set[str]:
+        return {one["content_hash"] for one in program.json("people", "show", "Anna")[state]}
+
+    assert told("suggested") == {hashes["again.jpg"]}
+    program.run("people", "confirm", "Anna", faces[hashes["again.jpg"]])
+    assert manifest(newcomer.root) == before
+    program.run("photos", "sort", "home", "--pattern", "{name}{ext}")
+    program.run("worker", "--drain")
+    newcomer.take_in("--accept-root")
+    program.run("people", "rescan")
+    program.run("worker", "--drain")
+    assert told("confirmed") == {hashes["astronaut.jpg"], hashes["again.jpg"]}
+    assert contents(manifest(newcomer.root)) == contents(before)
+
+
+def _try_all_of(disk: MessyDisk) -> None:
+    newcomer = Newcomer(disk.root)
     before = manifest(disk.root)
     assert set(before) == set(disk.fates)
 
     newcomer.take_in(drained=1)
-    _require_accounts(newcomer)
+    _require_accounts(newcomer, disk)
     _require_counts(newcomer, before)
     _require_facts(newcomer)
     _require_found(newcomer)
@@ -148,9 +197,9 @@ def _assets(newcomer: Newcomer) -> set[tuple[str, bool]]:
         return {(row.content_hash, row.deleted_at is not None) for row in conn.execute(query)}
 
 
-def _require_accounts(newcomer: Newcomer) -> None:
+def _require_accounts(newcomer: Newcomer, disk: MessyDisk) -> None:
     """Every file is in the library, or an item with a reason, or counted with its folder."""
-    disk, batches = newcomer.disk, newcomer.batches()
+    batches = newcomer.batches()
     for key, batch in batches.items():
         account = batch["account"]
         assert account["adds_up"], key
@@ -187,7 +236,7 @@ def _require_counts(newcomer: Newcomer, before: Manifest) -> None:
 
 def _require_facts(newcomer: Newcomer) -> None:
     """What is kept of each file is what exiftool reads in it."""
-    told = _exiftool(newcomer.disk.root)
+    told = _exiftool(newcomer.root)
     files = {p: row for p, row in newcomer.files().items() if row.role == "original"}
     files = {path: row for path, row in files.items() if "\n" not in path}
     assert set(files) <= set(told)
@@ -277,7 +326,7 @@ def _require_found(newcomer: Newcomer) -> None:
 
 def _sort(newcomer: Newcomer, before: Manifest) -> str:
     """Preview and accept; every content is still there as often as before, and nothing else is."""
-    root = newcomer.disk.root
+    root = newcomer.root
     shown = newcomer.program.json("photos", "sort", "home", "--dry-run")
     assert manifest(root) == before
     run: str = newcomer.program.json("photos", "sort", "home", "--accept", shown["accept"])["run"]
