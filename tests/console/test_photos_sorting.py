@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from lading.console.app import open_console
 from lading.console.readers.photos_sorting import read_sorts
 from lading.console.sorting_words import MOVE_LOOKS, RUN_LOOKS, SHOW_WORDS, VERDICT_LOOKS
 from lading.sorting.previews import Show
+from lading.sorting.rules import FIELDS
 from lading.sorting.sorting import SORT_JOB_KIND
 from lading.sorting.values import MoveState, RunState, Verdict, Wanted
 from lading.testing.console_photos import ODD, SORTED_BEFORE, UNDATED, WRONG_CLOCK, tree_of
@@ -105,6 +107,12 @@ def test_every_state_and_verdict_has_a_look_of_its_own_word() -> None:
         assert len({look.word for look in looks.values()}) == len(looks)
         assert all(look.meaning.endswith(".") for look in looks.values())
     assert set(SHOW_WORDS) == set(Show)
+
+
+def test_the_form_explains_every_field_that_a_pattern_may_have(visitor: Visitor) -> None:
+    rows = visitor.get(PAGE).rows("What a pattern is made of")
+    said = " ".join(f"{row['Write']} {row['What it is']}" for row in rows)
+    assert set(re.findall(r"\{(\w+)", said)) == set(FIELDS)
 
 
 def test_what_the_preview_shows_is_what_becomes_of_the_files_and_it_can_be_taken_back(

@@ -58,6 +58,7 @@ TOKENS: Final = (
     ("{hour}{minute:02}", "1805", "also {day} and {second}; :02 gives two digits"),
     ("{place}", "Grandma's", "the nearest place that has a name in the settings"),
     ("{country}", "Portugal", "the country, as far as the map that Lading brings along tells"),
+    ("{country}", "Portugal", "the country it was taken in, as far as the map tells"),
     ("{camera}", "X100", "the model of the camera"),
     ("{folder}", "trip", "the name of the folder it lies in now"),
     ("{name}", "IMG_0042", "its name without the ending"),
