@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -260,10 +261,10 @@ def test_who_may_only_read_sees_runs_and_sorts_nothing(looked_at: Served) -> Non
         assert page.rows("Runs of sorting")[0]["State"] == "Taken back"
         run = viewer.get(f"{PAGE}/{key}")
         assert len(run.rows("Moves")) == len(UNDATED)
-        assert viewer.get(f"{PREVIEW}?source=home", status=403)
+        viewer.get(f"{PREVIEW}?source=home", status=403)
         body = {"source": "home", "accept": "0" * 16}
-        assert viewer.post(PAGE, body, status=403)
-        assert viewer.post(f"{PAGE}/{key}/undo", status=403)
+        viewer.post(PAGE, body, status=403)
+        viewer.post(f"{PAGE}/{key}/undo", status=403)
     with script(looked_at, Role.VIEWER, [Permission.READ]) as reading:
         assert reading.get(f"{SORTS}/{key}")["state"] == "undone"
         for method, path in (
@@ -319,7 +320,7 @@ def test_a_program_rehearses_sorts_follows_and_takes_back(own: Served) -> None:
         assert files_of(own) == files
 
 
-def rehearsed(operator: Script, body: dict[str, str]) -> dict[str, object]:
+def rehearsed(operator: Script, body: dict[str, str]) -> dict[str, Any]:
     """The totals of a plan; an answer waits for it for a while."""
     while True:
         told = operator.send("POST", f"{SORTS}?dry_run=true", body)
