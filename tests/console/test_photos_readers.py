@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lading.console.readers.alike_watch import AlikeWatch
+from lading.console.readers.library import read_assets
 from lading.console.readers.photo_facts import read_photo
 from lading.console.readers.photos import (
-    CLOCK,
-    UNDATED,
     Timeline,
     read_days,
     read_photos,
@@ -19,8 +18,10 @@ from lading.console.readers.photos import (
 from lading.console.readers.photos_alike import read_same
 from lading.console.readers.photos_places import Area, read_photos_in, read_places
 from lading.db import Database
+from lading.library.filters import AssetFilter
 from lading.library.known import find_assets
 from lading.library.photo_companions import originals_in, save_companions
+from lading.library.photo_timeline import CLOCK, UNDATED
 from lading.library.photo_values import CompanionOf, FilePlace, FileStamp, Photo, PhotoFacts
 from lading.library.photos import save_photo
 from lading.library.trash import delete_assets
@@ -103,6 +104,17 @@ def test_time_place_and_likeness_are_read_alike_from_every_database(database: Da
         page = read_photos(db, on)
         assert [card.content_hash for card in page.cards] == [digest(n) for n in expected], on
         assert page.count.value == len(expected)
+
+    for narrowed, listed in (
+        (None, [8, 6, 5, 4, 3, 2, 1]),
+        (False, [6, 5, 4, 3, 2, 1]),
+        (True, [8]),
+    ):
+        found = read_assets(db, AssetFilter(beside=narrowed))
+        assert [card.content_hash for card in found.cards] == [digest(n) for n in listed]
+        assert found.count.value == len(listed)
+        marked = {card.content_hash for card in found.cards if card.marks}
+        assert marked == ({digest(1)} if 1 in listed else set())
 
     with db.read() as conn:
         known = find_assets(conn, [digest(1), digest(8)])

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select
 
 from lading.base.identifiers import parse_content_hash
 from lading.library.known import ASSET_OWNER
+from lading.library.photo_companions import is_companion
 from lading.library.photo_timeline import in_timeline
 from lading.library.routes import all_ways, container_grants
 from lading.library.tables import (
@@ -53,7 +54,8 @@ class AssetFilter:
 
     `deleted`: only those in the trash, only the others, or all. `site` is the key of a site that
     sees them. `q` is words of a title, the beginning of a content hash, or the name of a file.
-    `taken` is a part of the timeline of photos, and matches what it shows.
+    `beside`: only the RAWs and films that belong to a picture, or none of them. `taken` is a part
+    of the timeline of photos, and matches what it shows.
     """
 
     types: Sequence[str] = ()
@@ -63,6 +65,7 @@ class AssetFilter:
     batch_id: int | None = None
     has_transcript: bool | None = None
     has_hls: bool | None = None
+    beside: bool | None = None
     cover: CoverState | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -113,6 +116,8 @@ def asset_conditions(filters: AssetFilter) -> list[ColumnElement[bool]]:
     ):
         if wanted is not None:
             found.append(_has_file(role) if wanted else ~_has_file(role))
+    if filters.beside is not None:
+        found.append(is_companion() if filters.beside else ~is_companion())
     if filters.cover is not None:
         found.append(_cover_condition(filters.cover))
     if filters.q and filters.q.strip():

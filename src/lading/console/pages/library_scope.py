@@ -175,6 +175,7 @@ def assets_selection(filters: AssetFilter) -> str:
             batch_id=filters.batch_id,
             has_transcript=filters.has_transcript,
             has_hls=filters.has_hls,
+            beside=filters.beside,
             cover=filters.cover,
             created_after=filters.created_after,
             created_before=filters.created_before,
