@@ -37,6 +37,7 @@ from lading.console.once import Once
 from lading.console.parts import Console
 from lading.console.readers.alike_watch import AlikeWatch
 from lading.console.readers.engine import EngineReader
+from lading.console.readers.faces_waiting import FacesWaiting
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
 from lading.console.readers.problem_watch import ProblemWatch
@@ -77,6 +78,7 @@ def open_console(lading: Lading) -> Console:
         status=StatusReader(lading, version=__version__, engine=engine),
         alike=AlikeWatch(),
         face_pictures=KeptPictures(),
+        faces_waiting=FacesWaiting(lading),
         sort_previews=Previews(lading.db, lading.sorting),
         renderer=Renderer(StaticFiles(), known_reasons(lading)),
     )

@@ -9,6 +9,7 @@ from lading.bootstrap import Lading
 from lading.console.kept_pictures import KeptPictures
 from lading.console.readers.alike_watch import AlikeWatch
 from lading.console.readers.engine import EngineReader
+from lading.console.readers.faces_waiting import FacesWaiting
 from lading.console.readers.metrics import MetricsReader
 from lading.console.readers.overview import OverviewReader
 from lading.console.readers.problem_watch import ProblemWatch
@@ -34,5 +35,6 @@ class Console:
     status: StatusReader
     alike: AlikeWatch
     face_pictures: KeptPictures
+    faces_waiting: FacesWaiting
     sort_previews: Previews
     renderer: Renderer

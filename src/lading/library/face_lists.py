@@ -13,7 +13,7 @@ from lading.db.counting import Count, count_capped, count_each_capped
 from lading.db.keyset import Key, fetch_page
 from lading.library.faces import CURRENT
 from lading.library.people_queries import FACES, decision_of, stored, unidentified
-from lading.library.people_tables import FaceState, face, face_person, face_scan
+from lading.library.people_tables import FaceState, face, face_person, face_scan, person
 from lading.library.people_values import Decision, StoredFace
 from lading.library.photo_queries import in_folder
 from lading.library.photo_values import FilePlace
@@ -115,6 +115,30 @@ def count_said(conn: Connection, persons: Collection[int]) -> dict[FaceState, Co
         for state in FaceState
     }
     return count_each_capped(conn, asked)
+
+
+def count_suggested(conn: Connection) -> Count:
+    """How many suggestions wait for a decision, of everybody."""
+    said = face_person.c
+    # By person, so that an index leads to them.
+    everybody = select(person.c.id)
+    return count_capped(
+        conn,
+        select(said.face_id).where(
+            said.person_id.in_(everybody), said.state == FaceState.SUGGESTED
+        ),
+    )
+
+
+def said_by_person(conn: Connection, persons: Collection[int]) -> dict[tuple[int, FaceState], int]:
+    """How much is said of each of these, as numbered in what is said; 0 is left out."""
+    said = face_person.c
+    query = select(said.person_id, said.state, func.count()).group_by(said.person_id, said.state)
+    return {
+        (person_id, FaceState(state)): count
+        for chunk in chunked(persons)
+        for person_id, state, count in conn.execute(query.where(said.person_id.in_(chunk)))
+    }
 
 
 def faces_by_id(conn: Connection, faces: Iterable[int]) -> dict[int, StoredFace]:

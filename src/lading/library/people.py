@@ -16,6 +16,7 @@ from lading.base.errors import RequestError
 from lading.ledger.chain import Entry, append_all
 from lading.ledger.people_events import FacesDecided, PersonChange, PersonChanged
 from lading.library.people_tables import (
+    BY_ENGINE,
     FaceState,
     face,
     face_person,
@@ -105,6 +106,15 @@ def find_person(conn: Connection, name: str) -> Person:
         row = conn.execute(query.where(person.c.id == int(name))).one_or_none()
     if row is None:
         raise UnknownPerson("there is no such person", subject=name)
+    return Person(*row)
+
+
+def require_person(conn: Connection, person_id: int) -> Person:
+    """Somebody by number, also one who was merged. Raises `UnknownPerson`."""
+    query = select(person.c.id, person.c.name, person.c.merged_into, person.c.created_at)
+    row = conn.execute(query.where(person.c.id == person_id)).one_or_none()
+    if row is None:
+        raise UnknownPerson("there is no such person", subject=f"person {person_id}")
     return Person(*row)
 
 
@@ -226,18 +236,26 @@ def refuse_faces(
 
 
 def withdraw_decisions(
-    conn: Connection, whom: Person, faces: Collection[int], *, actor: str
+    conn: Connection,
+    whom: Person,
+    faces: Collection[int],
+    *,
+    actor: str,
+    suggest_again: bool = False,
 ) -> list[int]:
     """Take back what people said of faces and a person; those of which something was said.
 
-    Raises `UnknownFace`, `RequestError` for too many.
+    With `suggest_again`, what they agreed to or refused is a suggestion again, if the engine would
+    still go by it. Raises `UnknownFace`, `RequestError` for too many.
     """
     group = group_of(all_persons(conn), whom.id)
     changed = []
     for face_id, rows in said_of_faces(conn, faces).items():
         own = [r for r in rows if r.person_id in group and r.state != FaceState.SUGGESTED]
+        kept = suggest_again and len(own) == 1 and own == [r for r in rows if _is_open(r, group)]
         for row in own:
-            _take_back(conn, row)
+            if not (kept and _suggest_again(conn, row)):
+                _take_back(conn, row)
         if own:
             changed.append(face_id)
     _record_decided(conn, whom, WITHDRAWN, changed, actor=actor)
@@ -382,6 +400,31 @@ def _say(
     conn.execute(
         insert(face_person).values(face_id=face_id, person_id=person_id, scan_id=scan_id, **values)
     )
+
+
+def _is_open(row: Row[Any], group: Collection[int]) -> bool:
+    """Whether a row says whose a face is, or is about one of these persons."""
+    return row.state != FaceState.REFUSED or row.person_id in group
+
+
+def _suggest_again(conn: Connection, row: Row[Any]) -> bool:
+    """Let a row be the engine's again; False where it knew nothing, or the face was measured anew
+    or the reference image removed since.
+    """
+    scan_id = select(face.c.scan_id).where(face.c.id == row.face_id).scalar_subquery()
+    live = select(reference_image.c.id).where(reference_image.c.removed_at.is_(None))
+    done = conn.execute(
+        update(face_person)
+        .where(
+            face_person.c.face_id == row.face_id,
+            face_person.c.person_id == row.person_id,
+            face_person.c.scan_id == scan_id,
+            face_person.c.reference_id.in_(live),
+            face_person.c.distance.is_not(None),
+        )
+        .values(state=FaceState.SUGGESTED.value, decided_by=BY_ENGINE, decided_at=moment(conn))
+    )
+    return done.rowcount > 0
 
 
 def _take_back(conn: Connection, row: Row[Any]) -> None:

@@ -20,8 +20,11 @@ from lading.console.security.errors import BodyTooLarge, CsrfRefused, FormInPart
 from lading.console.security.rules import comes_from_here
 
 HEADER: Final = "x-csrf-token"
+PARTS_BYTES_MAX: Final = "parts_bytes_max"
+"""The mark of a handler whose form is sent in parts, as files are; and how large it may be."""
 FIELD: Final = "_csrf"
 FORM_BYTES_MAX: Final = 1_000_000
+_FORMS: Final = frozenset({RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -36,13 +39,13 @@ class Csrf(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Go on, or raise `CsrfRefused`, `BodyTooLarge` or `FormInParts`."""
         caller = scope.get("user")
-        _refuse_parts(scope)
+        bytes_max = _form_bytes_max(scope)
         by_token = isinstance(caller, Caller) and caller.token is not None
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE and not by_token:
-            request = Request[Any, Any, Any](scope, receive=_bounded(receive))
+            request = Request[Any, Any, Any](scope, receive=_bounded(receive, bytes_max))
             self._require_own_page(request)
             if isinstance(caller, Caller):
-                await self._require_proof(request, caller)
+                await self._require_proof(request, caller, bytes_max)
         await next_app(scope, receive, send)
 
     def _require_own_page(self, request: Request[Any, Any, Any]) -> None:
@@ -55,27 +58,39 @@ class Csrf(ASGIMiddleware):
                 next_step="Open this console itself; behind a proxy, set [console] public_url.",
             )
 
-    async def _require_proof(self, request: Request[Any, Any, Any], caller: Caller) -> None:
+    async def _require_proof(
+        self, request: Request[Any, Any, Any], caller: Caller, bytes_max: int
+    ) -> None:
         given: object = request.headers.get(HEADER)
-        if given is None and request.content_type[0] == RequestEncodingType.URL_ENCODED:
+        if given is None and request.content_type[0] in _FORMS:
             length = request.content_length
-            if length is not None and length > FORM_BYTES_MAX:
-                raise _too_large()
-            # Litestar keeps what it has read for the handler.
+            if length is not None and length > bytes_max:
+                raise _too_large(bytes_max)
+            # Litestar keeps what it has read for the handler; of a form in parts only the body.
+            await request.body()
             given = (await request.form()).get(FIELD)
         proof = caller.csrf or ""
         if not isinstance(given, str) or not compare_digest(given.encode(), proof.encode()):
             raise CsrfRefused("the request does not carry the proof of its session")
 
 
-def _refuse_parts(scope: Scope) -> None:
-    """No form of ours is sent in parts, and a careless reader of parts is easily confused."""
+def _form_bytes_max(scope: Scope) -> int:
+    """How large a form may be that is sent there.
+
+    Only a form with a file is sent in parts, and only where one is expected: a careless reader of
+    parts is easily confused.
+    """
     request = Request[Any, Any, Any](scope)
-    if request.content_type[0].startswith("multipart/"):
-        raise FormInParts("the form was sent in parts", found=request.content_type[0][:100])
+    sent = request.content_type[0]
+    if not sent.startswith("multipart/"):
+        return FORM_BYTES_MAX
+    bytes_max: int | None = scope["route_handler"].opt.get(PARTS_BYTES_MAX)
+    if bytes_max is None or sent != RequestEncodingType.MULTI_PART:
+        raise FormInParts("the form was sent in parts", found=sent[:100])
+    return bytes_max + FORM_BYTES_MAX
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, bytes_max: int) -> Receive:
     """The same body, but for one that is sent without a length and never ends."""
     size = 0
 
@@ -84,12 +99,12 @@ def _bounded(receive: Receive) -> Receive:
         message: Any = await receive()
         if message["type"] == "http.request":
             size += len(message.get("body", b""))
-            if size > FORM_BYTES_MAX:
-                raise _too_large()
+            if size > bytes_max:
+                raise _too_large(bytes_max)
         return message
 
     return receive_some
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge("the form is too large", expected=f"at most {FORM_BYTES_MAX:,} bytes")
+def _too_large(bytes_max: int) -> BodyTooLarge:
+    return BodyTooLarge("the form is too large", expected=f"at most {bytes_max:,} bytes")
