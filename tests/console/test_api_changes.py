@@ -27,6 +27,8 @@ NOT_REHEARSED = {
     "POST /recordings/{recording_hash}/verify",
     "POST /recordings/{recording_hash}/download",
     "POST /photos/duplicates/decisions",
+    "POST /photos/folders/scan",
+    "POST /photos/folders/faces",
     "POST /lab/runs",
     "POST /face-settings",
     "POST /photos/{content_hash}/unstack",

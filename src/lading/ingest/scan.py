@@ -163,12 +163,7 @@ def scan(
     refused = None if accept_root else judge_scan(facts, parts.limits)
     if refused is not None:
         refuse(refused, facts.known, facts.known - facts.known_seen, identity)
-        raise ScanNotBelieved(
-            refused.sentence,
-            subject=source_name if scope.folder is None else f"{source_name}/{scope.folder}",
-            expected=f"{facts.known} known batches, at most {refused.threshold} of them gone",
-            found=f"{facts.known_seen} of them",
-        )
+        raise _not_believed(refused, facts, source_name, scope.folder)
     fingerprint = scan_scope.fingerprint_of(scope, GONE)
     seen.changed += [(Discovered(key, fingerprint), known[key]) for key in sorted(gone)]
     vanished -= gone
@@ -180,6 +175,17 @@ def scan(
     else:
         report.changes = _foreseen(seen, known, vanished)
     return report
+
+
+def _not_believed(
+    refusal: ScanRefusal, facts: ScanFacts, source: str, folder: str | None
+) -> ScanNotBelieved:
+    return ScanNotBelieved(
+        refusal.sentence,
+        subject=source if folder is None else f"{source}/{folder}",
+        expected=f"{facts.known} known batches, at most {refusal.threshold} of them gone",
+        found=f"{facts.known_seen} of them",
+    )
 
 
 def _settled(scope: Scope, known: Mapping[str, KnownBatch], vanished: set[str]) -> set[str]:
