@@ -21,7 +21,7 @@ from lading.console.actions.photos_sorting import (
     undo_sorting,
     wanted_of,
 )
-from lading.console.listing import Field
+from lading.console.listing import Field, ListQuery
 from lading.console.live.fragments import Fragment, Fragments, Rows, Visible
 from lading.console.live.ticks import Tick
 from lading.console.pages.forms import Form, required, see_other
@@ -58,7 +58,6 @@ TOKENS: Final = (
     ("{hour}{minute:02}", "1805", "also {day} and {second}; :02 gives two digits"),
     ("{place}", "Grandma's", "the nearest place that has a name in the settings"),
     ("{country}", "Portugal", "the country, as far as the map that Lading brings along tells"),
-    ("{country}", "Portugal", "the country it was taken in, as far as the map tells"),
     ("{camera}", "X100", "the model of the camera"),
     ("{folder}", "trip", "the name of the folder it lies in now"),
     ("{name}", "IMG_0042", "its name without the ending"),
@@ -157,7 +156,7 @@ def preview_page(
         "pages/photos_sorting_preview.html",
         section=PHOTOS,
         crumbs=[("Sorting", SORTING)],
-        query=query,
+        query=_only_list(query, PREVIEW),
         asked=asked,
         wanted=wanted,
         preview=preview,
@@ -280,7 +279,7 @@ def _sorting_page(
     errors: Mapping[str, LadingError],
 ) -> Response[str]:
     asked = Asked.of(request.query_params)
-    query = replace(photos_query(request, caller, *map(_field, _ASKED)), path=SORTING)
+    query = _only_list(photos_query(request, caller, *map(_field, _ASKED)), SORTING)
     # Where a preview was asked for that cannot be, its address and cursor are none of the list.
     listed = read_sorts(console, cursor=None if errors else query.cursor, limit=query.limit)
     return page(
@@ -300,6 +299,11 @@ def _sorting_page(
         run_looks=RUN_LOOKS,
         move_counts=move_counts,
     )
+
+
+def _only_list(query: ListQuery, path: str) -> ListQuery:
+    """The query without what is asked to be sorted: that is no filter which could be taken away."""
+    return replace(query, path=path, values={})
 
 
 def _field(name: str) -> Field:
