@@ -7,7 +7,7 @@ from lading.media.errors import MediaUnreadable
 
 
 class FaceEngineFailed(MediaUnreadable):
-    """The face engine raised an error or ended its process over this file."""
+    """The face engine raised an error, ended its process or took too long over this file."""
 
     code = "face_engine_failed"
     next_step = "Set the file aside and scan the others; try it with another model or engine."
