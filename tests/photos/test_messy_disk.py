@@ -112,6 +112,8 @@ def test_a_file_that_is_still_being_copied_is_taken_in_when_it_is_whole(tmp_path
         file.flush()
         newcomer.take_in(drained=1)
         assert newcomer.files() == {}
+        assert newcomer.program.run("batch", ".").stdout.count("Item a.jpg: failed") == 1
+        assert "inode" not in newcomer.program.run("batch", ".").stdout
         file.write(data[len(data) // 2 :])
     newcomer.take_in()
     assert {row.sha256 for row in newcomer.files().values()} == {hashlib.sha256(data).hexdigest()}
