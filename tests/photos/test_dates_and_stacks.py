@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
+from lading.console.readers.photos import read_photos
 from lading.db import Database
 from lading.ledger.queries import list_events
 from lading.library.filters import AssetFilter, asset_conditions
@@ -128,10 +129,10 @@ def test_a_shift_is_previewed_done_and_undone_exactly_on_each_database(
     assert raw_after == raw_before - 26 * HOUR
     with installation.db.read() as conn:
         one = dated_photos(conn, [known["trip/a.jpg"]])[known["trip/a.jpg"]]
-        (event,) = list_events(conn, kinds=["photo_dates_changed"])
+        (said,) = list_events(conn, kinds=["photo_dates_changed"])
     assert (one.said.at, one.corrected, one.shift_s, one.actor) == (SAID, True, -93_600, ACTOR)
-    assert event.payload["operation"] == shifted.key
-    assert one.content_hash in event.payload["content_hashes"]
+    assert said.payload["operation"] == shifted.key
+    assert one.content_hash in said.payload["content_hashes"]
 
     again = operations.start(Verb.SHIFT_TAKEN, chosen, {"shift_s": 60}, actor="otto@cli")
     undone = operations.undo(again.key, actor=ACTOR)
@@ -405,3 +406,25 @@ def test_a_stack_is_dated_as_one_and_new_metadata_keeps_a_photo_in_it(
     assert (stack.top, set(stack.members)) == (now["0.jpg"], set(now.values()))
     installation.operations.undo(done.key, actor=ACTOR)
     assert {at for at, _ in taken(installation).values()} == {SAID}
+
+
+def test_the_timeline_walks_its_index_and_asks_for_stacks_by_key(
+    bench: PhotosBench, installation: Installation
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(conn: Any, cursor: Any, statement: str, values: Any, *rest: Any) -> None:
+        asked.append((statement, values))
+
+    engine = installation.db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        read_photos(installation.db, "2024-07")
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    statement, values = next(one for one in asked if "ORDER BY asset.captured_at" in one[0])
+    with installation.db.read() as conn:
+        plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any("asset USING INDEX ix_asset_captured" in step for step in plan), plan
+    assert any("photo_stack USING" in step for step in plan), plan
+    assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in plan), plan

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from lading.db.planning import unindexed
 from lading.library.photo_companions import is_companion
 from lading.library.photo_stacks import is_folded
 from lading.library.tables import asset, asset_file, photo, photo_file
@@ -20,7 +21,7 @@ def live_photos(*columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .join_from(asset, photo, photo.c.asset_id == asset.c.id)
-        .where(asset.c.deleted_at.is_(None), ~is_companion(), ~is_folded())
+        .where(unindexed(asset.c.deleted_at).is_(None), ~is_companion(), ~is_folded())
     )
 
 
