@@ -235,7 +235,7 @@ def test_a_scan_that_is_refused_changes_nothing_and_is_believed_only_on_a_second
         otto.press(otto.get("/scans"), f"Scan {SOURCE} now")
         work_on(served, "scan")
         page = otto.get("/scans")
-        assert f"Looks unmounted: 0 of {len(before)} known batches seen; nothing changed" in (
+        assert f"Looks unmounted: 0 of {len(before)} known bundles seen; nothing changed" in (
             page.text
         )
         assert {state: batch_ids(served, state) for state in BatchState} == states

@@ -35,8 +35,10 @@ def installation(bench: PhotosBench, sqlite_database: Database, tmp_path: Path) 
     return installed(sqlite_database, bench, tmp_path)
 
 
-def scan(installation: Installation, folder: str | None, **options: bool) -> ScanReport:
-    return installation.ingest.scan("home", actor=ACTOR, folder=folder, **options)
+def scan(
+    installation: Installation, folder: str | None, *, accept_root: bool = False
+) -> ScanReport:
+    return installation.ingest.scan("home", actor=ACTOR, folder=folder, accept_root=accept_root)
 
 
 def settle(installation: Installation, report: ScanReport) -> None:
@@ -229,7 +231,7 @@ def test_a_disk_that_is_mounted_in_a_folder_and_is_missing_takes_nothing_away(
         assert report.reason == "folder_emptied"
     assert len(files(installation)) == 4
     (bench.root / "disk").rmdir()
-    installation.ingest.queue([change.batch_id], actor=ACTOR)
+    installation.ingest.queue([installation.batch("disk").id], actor=ACTOR)
     installation.drain()
     assert set(files(installation)) == {"stays/1.jpg"}
 
