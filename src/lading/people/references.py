@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -33,6 +34,8 @@ from lading.people.matching import embedding_of
 from lading.people.people import People
 from lading.people.rules import same_faces
 from lading.storage.roots import SafeRoot, source_fault
+
+T = TypeVar("T")
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 _NAME_CHARS_MAX = 100
@@ -71,12 +74,19 @@ def add_reference_file(
     return people.db.run(write)
 
 
-def take_picture(people: People, name: str, data: bytes, *, dry_run: bool = False) -> list[int]:
-    """Keep a picture that was given, with its faces: their numbers, the surest first.
+def take_picture(
+    people: People,
+    name: str,
+    data: bytes,
+    then: Callable[[Connection, list[int]], T],
+    *,
+    dry_run: bool = False,
+) -> T:
+    """Keep a picture that was given, with its faces; what `then` makes of their numbers.
 
-    Each may be made a reference image then. With `dry_run` the picture is not stored; a `rehearsal`
-    undoes the rest. Raises `ReferenceUnclear` where no face is found, and as `FaceScanner.scan`
-    does.
+    The surest comes first, and any may be made a reference image, also later. With `dry_run` the
+    picture is not stored; a `rehearsal` undoes the rest. Raises `ReferenceUnclear` where no face is
+    found, and as `FaceScanner.scan` does.
     """
     name = _file_name(name)
     with TemporaryDirectory() as folder:
@@ -84,7 +94,7 @@ def take_picture(people: People, name: str, data: bytes, *, dry_run: bool = Fals
         facts = _scan(people, FileAt(folder, name))
     _require_face(len(facts.faces), name, 1)
     sha256 = _keep(people, data, dry_run=dry_run)
-    return people.db.run(lambda conn: save_given(conn, name, sha256, facts))
+    return people.db.run(lambda conn: then(conn, save_given(conn, name, sha256, facts)))
 
 
 def _scan(people: People, where: FileAt) -> ScanFacts:

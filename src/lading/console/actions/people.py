@@ -233,13 +233,7 @@ def use_as_reference(console: Console, caller: Caller, person_id: int, face: int
     Raises `UnknownPerson`, `UnknownFace`, `FaceIsReference`.
     """
     caller.require(Permission.OPERATE)
-
-    def work(conn: Connection) -> ReferenceGiven:
-        whom = _meant(conn, people.require_person(conn, person_id))
-        made = people.add_reference(conn, whom, face, actor=caller.actor)
-        return ReferenceGiven(faces=[face], reference=made, event=_event(conn))
-
-    return console.lading.db.run(work)
+    return console.lading.db.run(lambda conn: _use(conn, caller, person_id, face))
 
 
 def give_picture(
@@ -264,16 +258,19 @@ def give_picture(
         )
     with console.lading.db.read() as conn:
         people.require_person(conn, person_id)
+
+    def work(conn: Connection, faces: list[int]) -> ReferenceGiven:
+        if len(faces) > 1:
+            return ReferenceGiven(faces=faces)
+        return _use(conn, caller, person_id, faces[0])
+
     # Each takes a process with models of its own, and a thread that waits for it.
     if not _LOOKING.acquire(blocking=False):
         raise FacesBusy("another picture is being looked at", subject=name[:200])
     try:
-        faces = take_picture(console.lading.people, name, data, dry_run=dry_run)
+        return take_picture(console.lading.people, name, data, work, dry_run=dry_run)
     finally:
         _LOOKING.release()
-    if len(faces) > 1:
-        return ReferenceGiven(faces=faces)
-    return use_as_reference(console, caller, person_id, faces[0])
 
 
 def drop_reference(console: Console, caller: Caller, person_id: int, reference: int) -> int:
@@ -362,6 +359,12 @@ def _whom(
     if new_person and wanted not in {each.name for each in people.all_persons(conn).values()}:
         return people.add_person(conn, wanted, actor=caller.actor)
     return people.person_meant(conn, wanted)
+
+
+def _use(conn: Connection, caller: Caller, person_id: int, face: int) -> ReferenceGiven:
+    whom = _meant(conn, people.require_person(conn, person_id))
+    made = people.add_reference(conn, whom, face, actor=caller.actor)
+    return ReferenceGiven(faces=[face], reference=made, event=_event(conn))
 
 
 def _meant(conn: Connection, whom: Person) -> Person:

@@ -132,11 +132,13 @@ def read_person(
     with db.read() as conn:
         person = require_person(conn, person_id)
         persons = all_persons(conn)
+        # Of one who was merged, all there is to tell is who they turned out to be.
+        person_id = root_of(persons, person_id)
         group = group_of(persons, person_id)
         names = {each: persons[root_of(persons, each)].name for each in group}
         page = said_faces(conn, group, state, cursor=cursor, limit=limit)
         advice = advice_on(conn, person_id)
-        [line] = person_lines(conn, persons, [person])
+        [line] = person_lines(conn, persons, [persons[person_id]])
         return PersonDetail(
             line=line,
             person=person,
