@@ -228,7 +228,18 @@ def test_the_commands_lead_from_a_folder_to_a_name(tmp_path: Path, bench: Photos
     assert {one["verdict"] for one in tried["faces"]} == {"too_small"}
     judged = lading("people", "judge", str(tried["run"]), "--side-min-px", "60")
     assert {one["verdict"] for one in judged["faces"]} == {"recognised"}
-    assert lading("people", "adopt", str(tried["run"]))["version"] == 1
+    told = lading("people", "try", "home", "album/", "--person", "Anna")
+    assert {one["verdict"] for one in told["faces"]} == {"recognised"}
+    adopt = ("people", "adopt", str(tried["run"]), "--scope", "everything")
+    would = {one["scope"]: one for one in lading(*adopt, "--dry-run")["effects"]}
+    assert [one["version"] for one in lading("people", "settings")["versions"]] == [0]
+    done = lading(*adopt)
+    assert (done["version"], done["scans"]) == (1, 0)
+    assert done["matches"] == would["everything"]["match_jobs"] == 1
+    assert would["everything"]["seconds"] is not None
+    assert lading("people", "revert", "0", "--dry-run")["dry_run"]
+    assert lading("people", "revert", "0")["version"] == 2
+    assert [one["version"] for one in lading("people", "settings")["versions"]] == [2, 1, 0]
     (other,) = faces - {sure}
     assert lading("people", "refuse", "Anna", str(other))["faces"] == [other]
     shown = lading("people", "show", "Anna")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -15,11 +14,16 @@ from lading.bootstrap import open_lading
 from lading.cli import output
 from lading.cli.granting import DRY_RUN, LIMIT
 from lading.cli.session import Session, with_session
-from lading.db import rehearsal
 from lading.library.people_queries import list_persons
 from lading.media.faces.rules import Match, explain
 from lading.media.faces.settings import FaceSettings
-from lading.people.adopted import Adopted, SettingsVersion, settings_held, settings_versions
+from lading.people.adopted import (
+    Adopted,
+    SettingsVersion,
+    settings_held,
+    settings_of_version,
+    settings_versions,
+)
 from lading.people.adopting import Effect, Scope, adopt_run, adopt_version, effects_of
 from lading.people.jobs import Lined
 from lading.people.lab import compared_with_held, finished_run, lab_run, run_lab, start_run
@@ -143,12 +147,14 @@ def adopt(session: Session, run_id: int, scope: str, dry_run: bool, **chosen: An
 @with_session
 def revert(session: Session, version: int, scope: str, dry_run: bool) -> None:
     """Let an earlier version of the settings hold again; 0 is what Lading comes with."""
-    with (
-        open_lading(session.load_settings()) as lading,
-        rehearsal() if dry_run else nullcontext(),
-    ):
+    with open_lading(session.load_settings()) as lading:
+        if dry_run:
+            with lading.db.read() as conn:
+                settings = settings_of_version(conn, version)
+            _show_effects(session, settings, effects_of(lading.people, settings), scope)
+            return
         held, lined = adopt_version(lading.people, version, scope=Scope(scope), actor=session.actor)
-    _tell_adopted(session, held, lined, dry_run=dry_run)
+    _tell_adopted(session, held, lined)
 
 
 @click.command("settings")
@@ -207,7 +213,7 @@ def _takes(seconds: float | None) -> str:
     return "unknown" if seconds is None else format_duration(seconds)
 
 
-def _tell_adopted(session: Session, held: Adopted, lined: Lined, *, dry_run: bool = False) -> None:
+def _tell_adopted(session: Session, held: Adopted, lined: Lined) -> None:
     for consequence in held.settings.consequences().values():
         output.note(consequence)
     facts = {
@@ -216,7 +222,7 @@ def _tell_adopted(session: Session, held: Adopted, lined: Lined, *, dry_run: boo
         "scans": lined.scans,
         "matches": lined.matches,
     }
-    tell(session, facts, "adopted", dry_run=dry_run)
+    tell(session, facts, "adopted", dry_run=False)
 
 
 def _given(chosen: dict[str, Any]) -> dict[str, Any]:

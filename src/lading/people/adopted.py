@@ -76,7 +76,7 @@ def settings_versions(
         query = query.where(face_settings.c.id < before)
     rows: Sequence[Row[Any]] = conn.execute(query).all()
     settings = [FaceSettings.from_dict(json.loads(row.settings)) for row in rows]
-    earlier = [*settings[1:], FaceSettings()]
+    earlier = [*settings, FaceSettings()][1:]
     found = [
         SettingsVersion(
             version=row.id,

@@ -68,6 +68,8 @@ LISTS = (
     "/photos/duplicates?kind=same",
     "/photos/sorting",
     "/people",
+    "/people/lab",
+    "/people/lab/versions",
 )
 """Pages without a thing they are about; everybody who is signed in may see them."""
 
@@ -114,6 +116,11 @@ DETAILS = (
     "/photos/sorting/preview?source=home",
     "/photos/sorting/preview?source=home&show=undated",
     "/photos/sorting/{sort_run}",
+    "/people/lab/1",
+    "/people/lab/1?show=files&distance_max=0.4",
+    "/people/lab/1/adopt?distance_max=0.4",
+    "/people/lab/2",
+    "/people/lab/versions/0",
 )
 """Pages about one thing, with the tabs that it has."""
 

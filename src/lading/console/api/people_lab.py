@@ -280,8 +280,8 @@ def start(
     data: JSONBody[RunBody],
     *,
     dry_run: DryRun = False,
-) -> Response[Done[RunItem]]:
-    """It writes the run's own result, and nothing of the library."""
+) -> Response[Done[RunItem | None]]:
+    """It writes the run's own result, and nothing of the library. A rehearsal makes no run."""
     held = read_lab(console, limit=1).held.settings
     with rehearsed(dry_run):
         number = try_settings(
@@ -293,9 +293,11 @@ def start(
             settings=FaceSettings.from_dict({**held.as_dict(), **data.settings}),
             persons=data.persons,
         )
-        line, _ = read_run_line(console, number)
-    answer = Done(dry_run=dry_run, result=_run(line))
-    return Response(answer, headers={"Location": f"{BASE}/lab/runs/{number}"})
+    if dry_run:
+        return Response(Done(dry_run=True, result=None))
+    line, _ = read_run_line(console, number)
+    made: Done[RunItem | None] = Done(dry_run=False, result=_run(line))
+    return Response(made, headers={"Location": f"{BASE}/lab/runs/{number}"})
 
 
 @reads("/face-settings", "The settings for faces that hold, and those that held before", tag=TAG)

@@ -33,8 +33,8 @@ from lading.people.lab_values import LabFace, LabFile, LabRun
 
 FACES_SHOWN: Final = 30
 FILES_SHOWN: Final = 50
-DRAWING: Final = 1_000
-"""Boxes are drawn on a sheet of this width and height, which is stretched over the picture."""
+DRAWN_WIDE: Final = 1_000.0
+"""Boxes are drawn on a sheet as wide as this, and as high as the picture asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,8 @@ class FileCard:
     card: AssetCard | None
     faces: Sequence[FaceLine]
     boxes: Sequence[DrawnBox]
+    wide: float = DRAWN_WIDE
+    high: float = DRAWN_WIDE
 
     @property
     def shown(self) -> int:
@@ -310,7 +312,8 @@ class _Telling:
                 name=name.rpartition("/")[2],
                 card=cards.get(shown[name].asset_id or 0),
                 faces=found,
-                boxes=[_box(line) for line in found],
+                boxes=[_box(line, _high(shown[name])) for line in found],
+                high=_high(shown[name]),
             )
             for name, found in lines.items()
         ]
@@ -340,16 +343,22 @@ class _Telling:
         )
 
 
-def _box(line: FaceLine) -> DrawnBox:
-    left, top, width, height = (round(share * DRAWING, 1) for share in line.face.box)
+def _box(line: FaceLine, high: float) -> DrawnBox:
+    box = line.face.box
     return DrawnBox(
         number=line.number,
         verdict=line.match.verdict.value,
-        x=left,
-        y=top,
-        width=width,
-        height=height,
+        x=round(box.left * DRAWN_WIDE, 1),
+        y=round(box.top * high, 1),
+        width=round(box.width * DRAWN_WIDE, 1),
+        height=round(box.height * high, 1),
     )
+
+
+def _high(file: LabFile) -> float:
+    if not file.width or not file.height:
+        return DRAWN_WIDE
+    return round(DRAWN_WIDE * file.height / file.width, 1)
 
 
 def _face_pictures(
