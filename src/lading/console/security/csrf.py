@@ -6,15 +6,19 @@ session must besides carry the proof that its pages were given. Tokens need none
 
 from __future__ import annotations
 
+from contextlib import suppress
 from secrets import compare_digest
 from typing import Any, Final
 
 from litestar import Request
+from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType, ScopeType
+from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lading.accounts.values import Caller
+from lading.base.errors import LadingError
 from lading.console.security.entrance import Entrance
 from lading.console.security.errors import BodyTooLarge, CsrfRefused, FormInParts
 from lading.console.security.rules import comes_from_here
@@ -41,12 +45,17 @@ class Csrf(ASGIMiddleware):
         caller = scope.get("user")
         bytes_max = _form_bytes_max(scope)
         by_token = isinstance(caller, Caller) and caller.token is not None
-        if scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE and not by_token:
-            request = Request[Any, Any, Any](scope, receive=_bounded(receive, bytes_max))
-            self._require_own_page(request)
+        if scope["type"] != ScopeType.HTTP or scope["method"] in _SAFE or by_token:
+            await next_app(scope, receive, send)
+            return
+        request = Request[Any, Any, Any](scope, receive=_bounded(receive, bytes_max))
+        self._require_own_page(request)
+        try:
             if isinstance(caller, Caller):
                 await self._require_proof(request, caller, bytes_max)
-        await next_app(scope, receive, send)
+            await next_app(scope, receive, send)
+        finally:
+            await _close_files(request)
 
     def _require_own_page(self, request: Request[Any, Any, Any]) -> None:
         fetch_site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
@@ -88,6 +97,17 @@ def _form_bytes_max(scope: Scope) -> int:
     if bytes_max is None or sent != RequestEncodingType.MULTI_PART:
         raise FormInParts("the form was sent in parts", found=sent[:100])
     return bytes_max + FORM_BYTES_MAX
+
+
+async def _close_files(request: Request[Any, Any, Any]) -> None:
+    """Let go of the files of a form in parts, which may be on a disk."""
+    if request.content_type[0] != RequestEncodingType.MULTI_PART:
+        return
+    # What cannot be read was refused already, and left nothing open.
+    with suppress(LadingError, HTTPException):
+        for given in (await request.form()).values():
+            if isinstance(given, UploadFile):
+                await given.close()
 
 
 def _bounded(receive: Receive, bytes_max: int) -> Receive:
