@@ -78,8 +78,10 @@ Progress is shown on a terminal and never in a pipe. Skipped bytes count as prog
 speed; an estimate of the time left appears once it is earned.
 
 BATCH is a batch's key (for a hand-over its `sync_id`), a beginning of it of at least four
-characters that no other batch shares, or its number. JOB is a job's number. What changes anything
-has a `--dry-run`, or is a dry run of what follows it: `preflight` and `plan` write no library row.
+characters that no other batch shares, or its number. Where digits are the key of one batch, such
+as a folder `2019`, and the number of another, both are named and nothing is done; `number:2019` is
+always a number. JOB is a job's number. What changes anything has a `--dry-run`, or is a dry run of
+what follows it: `preflight` and `plan` write no library row.
 """
 
 _SETTINGS_HEAD: Final = """\

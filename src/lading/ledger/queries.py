@@ -6,22 +6,32 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, literal_column, select
 
 from lading.db.keyset import Key, Page, fetch_page
 from lading.db.walks import starts_with
+from lading.ledger.batch_lists import batch_number
 from lading.ledger.batches import Batch, BatchMissing
 from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
 
 NAME_PREFIX_LENGTH_MIN: Final = 4
+NUMBER_PREFIX: Final = "number:"
 EVENTS_PAGE: Final = 500
 
 _batch = ingest_batch.c
 _item = ingest_batch_item.c
 _event = ingest_event.c
+
+
+class DigitsAre(Enum):
+    """What digits alone mean where they are a key and a number of two batches."""
+
+    KEY = "key"
+    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +69,17 @@ class EventView:
     hash: str
 
 
-def find_batch(conn: Connection, name: str) -> Batch:
-    """The batch with this id, key, or unique beginning of a key. Raises `BatchMissing`."""
-    if name.isascii() and name.isdigit() and len(name) < 19:
-        row = conn.execute(select(ingest_batch).where(_batch.id == int(name))).one_or_none()
-        if row is not None:
-            return Batch.from_row(row)
+def find_batch(conn: Connection, name: str, *, digits: DigitsAre | None = None) -> Batch:
+    """The batch with this key, number, or unique beginning of a key. Raises `BatchMissing`.
+
+    A folder may be called `2019` while another batch has that number. Then `digits` says which is
+    meant; without it nothing is guessed. `number:2019` is a number whatever there is.
+    """
+    explicit = name.startswith(NUMBER_PREFIX)
+    number = batch_number(name.removeprefix(NUMBER_PREFIX))
+    numbered = _numbered(conn, number)
+    if numbered and (explicit or digits is DigitsAre.NUMBER):
+        return numbered[0]
     # A short name may be a key, such as a folder's, and is too little for a beginning.
     short = len(name) < NAME_PREFIX_LENGTH_MIN
     rows = conn.execute(
@@ -73,17 +88,28 @@ def find_batch(conn: Connection, name: str) -> Batch:
         .order_by(_batch.batch_key, _batch.id)
         .limit(3)
     ).all()
-    exact = [row for row in rows if row.batch_key == name]
-    if len(exact) == 1 or len(rows) == 1:
-        return Batch.from_row((exact or rows)[0])
-    if rows:
+    begun = [Batch.from_row(row) for row in rows]
+    called = [batch for batch in begun if batch.batch_key == name]
+    if digits is not DigitsAre.KEY or not called:
+        called += [batch for batch in numbered if batch not in called]
+    found = called or begun
+    if len(found) == 1:
+        return found[0]
+    if found:
         raise BatchMissing(
-            "more than one batch begins like this",
+            "more than one batch is called so" if called else "more than one batch begins so",
             subject=name,
-            found=", ".join(f"{row.source}/{row.batch_key}" for row in rows),
-            next_step="Give more of its name, or its number from `lading batches --json`.",
+            found=", ".join(f"{one.source}/{one.batch_key} (number {one.id})" for one in found),
+            next_step=f"Name it by its number, such as `{NUMBER_PREFIX}{found[0].id}`.",
         )
     raise BatchMissing("no such batch", subject=name)
+
+
+def _numbered(conn: Connection, number: int | None) -> list[Batch]:
+    if number is None:
+        return []
+    rows = conn.execute(select(ingest_batch).where(_batch.id == number))
+    return [Batch.from_row(row) for row in rows]
 
 
 def count_batches(conn: Connection) -> dict[BatchState, int]:

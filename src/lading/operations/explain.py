@@ -14,7 +14,7 @@ from lading.ingest.parts import IngestParts
 from lading.ingest.source import ExplainingSource, Source, SourceCheck, SourceFindings
 from lading.ingest.source_faults import source_faults
 from lading.ledger.batches import Batch, BatchMissing
-from lading.ledger.queries import find_batch
+from lading.ledger.queries import DigitsAre, find_batch
 from lading.ledger.states import ACTIVE_BATCH_STATES, BatchState
 from lading.operations.wording import Wording
 
@@ -146,7 +146,7 @@ def _recorded(parts: IngestParts, ref: str, keys: Sequence[str]) -> Batch | None
     for name in (*keys, ref, last, last.partition(".")[0]):
         try:
             with parts.db.read() as conn:
-                return find_batch(conn, name)
+                return find_batch(conn, name, digits=DigitsAre.KEY)
         except BatchMissing:
             continue
     return None

@@ -15,7 +15,7 @@ from lading.jobs.queue import Queue
 from lading.jobs.settings import WorkerSettings
 from lading.jobs.worker import Worker
 from lading.ledger.batches import Batch
-from lading.ledger.queries import find_batch
+from lading.ledger.queries import DigitsAre, find_batch
 from lading.operations.operations import Operations
 from lading.storage.port import ObjectStore
 
@@ -82,4 +82,5 @@ class Installation:
     def batch(self, name: str | int) -> Batch:
         """One batch by id, key or beginning of a key."""
         with self.db.read() as conn:
-            return find_batch(conn, str(name))
+            digits = DigitsAre.NUMBER if isinstance(name, int) else None
+            return find_batch(conn, str(name), digits=digits)

@@ -49,7 +49,8 @@ def command(
     """Show one batch: its items, reasons, accounts and events.
 
     BATCH is its key (a sync_id), a beginning of that of at least four characters which no other
-    batch shares, or its number.
+    batch shares, or its number. Where digits are the key of one and the number of another, write
+    `number:12`.
     """
     settings = session.load_settings()
     with session.open_database() as db, db.read() as conn:

@@ -29,7 +29,14 @@ from lading.ledger.item_lists import (
     list_item_page,
     read_accounting,
 )
-from lading.ledger.queries import EventView, ItemView, count_reasons, find_batch, item_view
+from lading.ledger.queries import (
+    DigitsAre,
+    EventView,
+    ItemView,
+    count_reasons,
+    find_batch,
+    item_view,
+)
 from lading.ledger.states import (
     ACTIVE_BATCH_STATES,
     SUCCESSFUL_OUTCOMES,
@@ -189,9 +196,12 @@ class ItemMissing(BatchMissing):
 
 
 def find(console: Console, name: str) -> Batch:
-    """The batch with this number, key, or unique beginning of a key. Raises `BatchMissing`."""
+    """The batch with this number, key, or unique beginning of a key. Raises `BatchMissing`.
+
+    Pages link to numbers, so that digits in an address are one wherever there is such a batch.
+    """
     with console.lading.db.read() as conn:
-        return find_batch(conn, name)
+        return find_batch(conn, name, digits=DigitsAre.NUMBER)
 
 
 def find_namesakes(console: Console, name: str) -> list[Batch]:

@@ -6,13 +6,13 @@ Every number of a tab comes from the query of the list that the tab opens.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from lading.base.identifiers import is_sync_id
 from lading.console.job_words import kind_word
 from lading.console.listing import Field, ListQuery
 from lading.console.parts import Console
@@ -63,8 +63,6 @@ BATCH_TYPES: Final = {
 BATCH_ACTIONS: Final = {name: name.capitalize() for name in ("import", "update", "remove")}
 SORTS: Final = ("import_queue", "-updated", "updated")
 NEXT_IN_LINE: Final = 10
-
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{3,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +135,11 @@ class InLine:
 
 
 def batch_url(batch: Batch) -> str:
-    """The page of a batch: by its key where an address can hold it plainly, else by its number."""
-    plain = _PLAIN_KEY.fullmatch(batch.batch_key) and not batch.batch_key.isdigit()
-    return f"/import/batches/{batch.batch_key if plain else batch.id}"
+    """The page of a batch: by its key where that is a UUID, else by its number.
+
+    Folders of several sources may have one name, and digits in an address are a number.
+    """
+    return f"/import/batches/{batch.batch_key if is_sync_id(batch.batch_key) else batch.id}"
 
 
 def queue_fields(sources: Collection[str]) -> tuple[Field, ...]:
