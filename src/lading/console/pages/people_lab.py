@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from lading.console.lab_words import (
     Draft,
     changes_in_words,
     read_draft,
+    shown,
 )
 from lading.console.listing import Field, ListQuery, read_query
 from lading.console.live.fragments import Fragment, Fragments, Notice, Rows, Visible
@@ -168,6 +170,7 @@ def run_page(
     given = {name: query.one(name) or "" for name in THRESHOLDS}
     draft = read_draft(given, line.run.settings, held.settings, names=THRESHOLDS)
     settings = draft.settings or line.run.settings
+    query = _without_usual(query, line.run.settings)
     listed = Listed(
         show=query.one("show") or "", person=query.number("person"), file=query.one("file")
     )
@@ -246,6 +249,17 @@ def _lab(
         runs_kept=RUNS_KEPT,
         words=changes_in_words,
     )
+
+
+def _without_usual(query: ListQuery, run: FaceSettings) -> ListQuery:
+    """The query without thresholds that are as in the run: forms send all, and none is a filter."""
+    usual = run.as_dict()
+    kept = {
+        name: given
+        for name, given in query.values.items()
+        if name not in THRESHOLDS or list(given) != [shown(usual[name])]
+    }
+    return replace(query, values=kept)
 
 
 def _tried(held: FaceSettings, settings: FaceSettings) -> list[str]:
