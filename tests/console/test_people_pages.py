@@ -347,3 +347,26 @@ def test_matching_is_put_in_line_for_one_person_or_everybody(changed: Served) ->
         sight = visitor.press(visitor.get("/people"), "Look for faces")
         assert "1 job that look for faces" in sight.text or "1 job that looks" in sight.text
         assert (tree_of(lading) / NEW).is_dir()
+
+
+def test_the_page_of_a_photo_marks_its_faces_and_takes_names(changed: Served) -> None:
+    name = f"{PARTY}/party_01.jpg"
+    anna, _, stranger = faces_of(changed, name)
+    with visiting(changed) as visitor:
+        confirmed = visitor.get(f"{page_of(changed, ANNA)}?state=confirmed")
+        tile = confirmed.main.one("li", id=f"face-{anna}")
+        sight = visitor.get(tile.all("a")[0].attributes["href"])
+        drawn = sight.main.one("svg", class_="face-map")
+        assert len(drawn.all("rect")) == 3
+        assert drawn.all("rect", class_="confirmed")
+        assert "3 faces in party_01.jpg: Anna, " in drawn.attributes["aria-label"]
+        assert drawn.attributes["aria-label"].count("unknown") == 1
+        assert drawn.one("image").attributes["href"].startswith("/media/assets/")
+        faces = grid(sight, "Faces")
+        assert sorted(tiles(faces)) == [anna, anna + 1, stranger]
+        assert faces.one("li", id=f"face-{anna}").text.endswith("Anna , confirmed")
+        sight = visitor.press(
+            sight, "Assign to somebody new", tick=[stranger], fill={"name": "Sofia"}
+        )
+        assert "1 face confirmed to be Sofia." in sight.text
+        assert said(changed, stranger) == {"Sofia": "confirmed"}

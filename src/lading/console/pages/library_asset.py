@@ -15,6 +15,7 @@ from litestar.params import FromPath
 from lading.accounts.values import Caller, Permission
 from lading.console.pages.library_scope import ASSETS, audit_lines, from_list, origin_of
 from lading.console.parts import Console
+from lading.console.readers.asset_faces import read_asset_faces
 from lading.console.readers.assets import AssetDetail, read_asset
 from lading.console.readers.library import (
     BADGE_WORDS,
@@ -24,6 +25,8 @@ from lading.console.readers.library import (
     container_address,
 )
 from lading.console.readers.operations import told_of
+from lading.console.readers.people import read_names
+from lading.console.readers.people_told import read_told
 from lading.console.readers.photo_decisions import read_correction, read_stack
 from lading.console.readers.photo_facts import read_photo
 from lading.console.readers.sites import ROUTE_WORDS, read_packages, read_sight, site_choices
@@ -131,6 +134,7 @@ def _one(
     asked = next((site.key for site in sites if site.key == given.get("site")), None)
     url = asset_url(found.card.content_hash)
     carried = from_list(origin.url) if origin else ""
+    faces = read_asset_faces(console.lading.db, found.card.asset.id) if tab == "files" else None
     return page(
         console,
         caller,
@@ -142,6 +146,9 @@ def _one(
         photo=read_photo(console.lading.db, found.card.asset.id),
         correction=read_correction(console.lading.db, found.card.asset.id),
         stack=read_stack(console.lading.db, found.card.asset.id),
+        faces=faces,
+        names=read_names(console.lading.db) if faces and operating else [],
+        faces_told=read_told(console.lading.db, given.get("done")),
         url=url,
         here=(url if tab == "files" else f"{url}/{tab}") + carried,
         carried=carried,
