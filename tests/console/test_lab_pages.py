@@ -213,14 +213,16 @@ def test_pictures_of_faces_are_cut_where_the_library_has_none(own: Served) -> No
     with visiting(own, Role.VIEWER) as visitor:
         page = visitor.get(f"{LAB}/{number}?person=1")
         images = [each.attributes["src"] for each in page.main.all("img")]
-        own_picture = next(each for each in images if each.startswith(f"{LAB}/{number}/faces/"))
+        own_picture = next(
+            each for each in images if each.startswith(f"/media/lab/{number}/faces/")
+        )
         answer = visitor.client.get(own_picture)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
         etag = answer.headers["etag"]
         again = visitor.client.get(own_picture, headers={"if-none-match": etag})
         assert again.status_code == 304
-        assert visitor.client.get(f"{LAB}/{number}/faces/999999").status_code == 404
-        assert visitor.client.get(f"{LAB}/777/faces/1").status_code == 404
+        assert visitor.client.get(f"/media/lab/{number}/faces/999999").status_code == 404
+        assert visitor.client.get("/media/lab/777/faces/1").status_code == 404
 
 
 def test_programs_judge_a_run_as_the_page_does(reading: Script, visitor: Visitor) -> None:

@@ -195,7 +195,7 @@ def run_page(
 
 
 @get(
-    "/people/lab/{run_id:int}/faces/{number:int}",
+    "/media/lab/{run_id:int}/faces/{number:int}",
     guards=[requires(Permission.READ)],
     opt={"permission": Permission.READ},
     include_in_schema=False,

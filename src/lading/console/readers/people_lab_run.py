@@ -16,7 +16,7 @@ from lading.console.distance_chart import DistanceChart, distance_chart
 from lading.console.parts import Console
 from lading.console.readers.face_files import face_picture_url, picture_version
 from lading.console.readers.library import AssetCard, asset_cards
-from lading.console.readers.people_lab import LAB, RunLine, number_of, run_lines
+from lading.console.readers.people_lab import RunLine, number_of, run_lines
 from lading.db.counting import Count
 from lading.library.known import asset_row
 from lading.library.people import all_persons, root_of
@@ -320,7 +320,7 @@ class _Telling:
 
     def _line(self, one: LabFace, match: Match, pictures: _Pictures) -> FaceLine:
         number = int(one.measured.face)
-        own = f"{LAB}/{self.run.id}/faces/{number}?v={lab_face_version(self.run, number)}"
+        own = f"/media/lab/{self.run.id}/faces/{number}?v={lab_face_version(self.run, number)}"
         return FaceLine(
             number=number,
             face=one,
