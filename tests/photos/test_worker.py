@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from lading.base.steps import Step
-from lading.base.stopping import StopSignal
+from lading.base.stopping import Interrupted, StopReason, StopSignal
 from lading.db import Database
 from lading.db.clock import now
 from lading.jobs.tables import import_job
@@ -24,22 +24,13 @@ from lading.media.derive import Derived, FileAt, Wanted, derive
 from lading.sources.photos.deriving import DecoderCrashed, Deriving, stamp_of
 from lading.storage.folder import FolderStore
 from lading.storage.roots import SafeRoot
+from lading.storage.transfer import Unmetered
 from lading.testing.faults import Fault
 from lading.testing.installation import ACTOR, Installation
 from lading.testing.servers_db import url_of
 from lading.testing.snapshots import library_snapshot, store_snapshot
 from tests.photos.library import files, installed, outcomes
 from tests.photos.tree import PhotosBench
-
-
-class Unmetered:
-    """Takes no note of bytes."""
-
-    def moved(self, count: int) -> None:
-        """Bytes were read."""
-
-    def skipped(self, count: int) -> None:
-        """Bytes needed no transfer."""
 
 
 def derive_or_crash(where: FileAt, wanted: Wanted) -> Derived:
@@ -81,6 +72,59 @@ def test_a_file_over_which_the_decoder_crashes_is_alone_refused(tmp_path: Path) 
     crashed = found.pop("crash.jpg")
     assert isinstance(crashed, DecoderCrashed)
     assert all(isinstance(one, Derived) and one.facts and one.thumbnails for one in found.values())
+
+
+def derive_or_hang(where: FileAt, wanted: Wanted) -> Derived:
+    """What `derive` does, but over a file of this name it takes for ever."""
+    if "hang" in where.relative:
+        signal.pause()
+    return derive(where, wanted)
+
+
+class StopsAtABeat(Unmetered):
+    """Asks for a stop as soon as it hears that somebody waits."""
+
+    def __init__(self, stop: StopSignal) -> None:
+        self._stop = stop
+
+    def moved(self, count: int) -> None:
+        """Nothing is moved while a process is waited for."""
+        if not count:
+            self._stop.request(StopReason.OPERATOR)
+
+
+def test_a_file_over_which_the_decoder_hangs_is_ended_and_refused(tmp_path: Path) -> None:
+    bench = PhotosBench(tmp_path)
+    path = bench.write("hang.jpg")
+    deriving = Deriving(1, derive_or_hang, seconds_max=0.1)
+    with pytest.raises(DecoderCrashed, match="took too long"):
+        deriving.derive(
+            SafeRoot(bench.root),
+            "hang.jpg",
+            stamp(path),
+            Wanted(),
+            meter=Unmetered(),
+            stop=StopSignal(),
+        )
+    deriving.close()
+
+
+def test_a_stop_is_heard_while_a_decoder_hangs_and_the_next_file_is_looked_into(
+    tmp_path: Path,
+) -> None:
+    bench = PhotosBench(tmp_path)
+    hanging, sound = bench.write("hang.jpg"), bench.write("sound.jpg")
+    deriving, stop = Deriving(1, derive_or_hang), StopSignal()
+    root = SafeRoot(bench.root)
+    with pytest.raises(Interrupted):
+        deriving.derive(
+            root, "hang.jpg", stamp(hanging), Wanted(), meter=StopsAtABeat(stop), stop=stop
+        )
+    found = deriving.derive(
+        root, "sound.jpg", stamp(sound), Wanted(), meter=Unmetered(), stop=StopSignal()
+    )
+    deriving.close()
+    assert found.facts
 
 
 @pytest.mark.parametrize(

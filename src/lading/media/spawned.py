@@ -52,8 +52,9 @@ class Call(NamedTuple):
 class Task(Generic[T]):
     """What was asked of a process, and its answer when it is `over`."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, limit_s: float) -> None:
         self.call = call
+        self.limit_s = limit_s
         self.over = False
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -82,8 +83,8 @@ class _Member:
 class SpawnedProcesses:
     """Up to so many processes, started when they are needed and anew when they end.
 
-    What is asked for takes at most `limit_s` seconds. To be used by one thread at a time; a context
-    manager.
+    What is asked for takes at most `limit_s` seconds, unless it is asked for with a limit of its
+    own. To be used by one thread at a time; a context manager.
     """
 
     def __init__(
@@ -115,9 +116,9 @@ class SpawnedProcesses:
         """Each process does this first, from now on, unless it was the last that it did first."""
         self._first = Call(function, args)
 
-    def ask(self, function: Callable[..., T], *args: Any) -> Task[T]:
+    def ask(self, function: Callable[..., T], *args: Any, limit_s: float | None = None) -> Task[T]:
         """Have a process do this, after what was asked for before."""
-        task: Task[T] = Task(Call(function, args))
+        task: Task[T] = Task(Call(function, args), limit_s or self.limit_s)
         self._queue.append(task)
         self._assign()
         return task
@@ -164,7 +165,8 @@ class SpawnedProcesses:
                 member = self._start()
             if member.prepared != self._first:
                 member.preparing = self._first
-            if self._send(member, member.preparing or self._queue[0].call):
+            task = self._queue[0]
+            if self._send(member, member.preparing or task.call, task.limit_s):
                 member.task = self._queue.popleft()
 
     def _start(self) -> _Member:
@@ -178,14 +180,14 @@ class SpawnedProcesses:
         self._members.append(member)
         return member
 
-    def _send(self, member: _Member, call: Call) -> bool:
+    def _send(self, member: _Member, call: Call, limit_s: float) -> bool:
         """Whether the process is still there to hear it."""
         try:
             member.pipe.send(call)
         except OSError:
             self._end(member)
             return False
-        member.until_s = self._clock() + self.limit_s
+        member.until_s = self._clock() + limit_s
         return True
 
     def _turn(self) -> None:
@@ -197,8 +199,8 @@ class SpawnedProcesses:
         for member in busy:
             if member.pipe in ready:
                 self._take(member)
-            elif self._clock() >= member.until_s:
-                self._lose(member, TimeLimitReached(f"{self.limit_s:g} s"))
+            elif self._clock() >= member.until_s and member.task is not None:
+                self._lose(member, TimeLimitReached(f"{member.task.limit_s:g} s"))
 
     def _take(self, member: _Member) -> None:
         try:
@@ -217,7 +219,7 @@ class SpawnedProcesses:
             self._lose(member, error)
         else:
             member.prepared, member.preparing = member.preparing, None
-            if not self._send(member, task.call):
+            if not self._send(member, task.call, task.limit_s):
                 task.answer(None, ProcessEnded("before it was asked"))
 
     def _lose(self, member: _Member, error: BaseException) -> None:

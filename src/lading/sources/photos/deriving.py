@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from lading.base.errors import SourceError
 from lading.base.stopping import StopSignal
 from lading.library.photo_values import FileStamp
 from lading.media.derive import Derived, FileAt, Wanted, derive, derive_open
-from lading.media.spawned import end_with_parent
+from lading.media.spawned import BEAT_S, ProcessEnded, SpawnedProcesses, TimeLimitReached
 from lading.storage.roots import FileFacts, SafeFile, SafeRoot
 from lading.storage.transfer import FileChanged, TransferMeter
 
-_BEAT_S: Final = 1.0
-_BEATS_MAX: Final = 3_600
-"""A decoder that says nothing for longer is taken for one that hangs."""
+SECONDS_MAX: Final = 600.0
+BYTES_EACH_S: Final = 500_000
+"""A decoder may take so many seconds, and for a large file as long as a slow disk gives its bytes
+at this rate; one that takes longer is taken for one that hangs."""
 
 
 class DecoderCrashed(SourceError):
-    """The process that looked into a file ended, also when the file had one to itself."""
+    """The process that looked into a file ended or hung, also when it was tried once more."""
 
     code = "decoder_crashed"
     next_step = "Open it in another program; report the file if that shows it."
@@ -34,16 +33,25 @@ class DecoderCrashed(SourceError):
 class Deriving:
     """Looks into files for several threads at once.
 
-    With `processes`, a crash ends one of them; what ran beside it is tried once more, one at a
-    time, so that only the file that crashes is refused.
+    With `processes`, each looks into one file at a time, and a crash or a hang costs that file
+    alone. A file that ends its process is tried once more, one such file at a time: what ran
+    beside it may have left it no memory. `seconds_max` is for what has few bytes.
     """
 
-    def __init__(self, processes: int = 0, work: Callable[[FileAt, Wanted], Derived] = derive):
-        self._processes = processes
+    def __init__(
+        self,
+        processes: int = 0,
+        work: Callable[[FileAt, Wanted], Derived] = derive,
+        *,
+        seconds_max: float = SECONDS_MAX,
+    ) -> None:
         self._work = work
-        self._lock = threading.Lock()
         self._alone = threading.Lock()
-        self._pool: ProcessPoolExecutor | None = None
+        self._seconds_max = seconds_max
+        self._processes = [SpawnedProcesses(1, limit_s=seconds_max) for _ in range(processes)]
+        self._idle: SimpleQueue[SpawnedProcesses] = SimpleQueue()
+        for process in self._processes:
+            self._idle.put(process)
 
     def derive(
         self,
@@ -62,7 +70,13 @@ class Deriving:
         stop.check()
         if self._processes:
             require_stamp(relative, stamp, root.stat(relative))
-            derived = self._elsewhere(FileAt(str(root.path), relative), wanted, meter, stop)
+
+            def beat() -> None:
+                stop.check()
+                meter.moved(0)
+
+            limit_s = self._seconds_max + stamp.size_bytes / BYTES_EACH_S
+            derived = self._elsewhere(FileAt(str(root.path), relative), limit_s, wanted, beat)
             require_stamp(relative, stamp, root.stat(relative))
             meter.moved(stamp.size_bytes)
             return derived
@@ -73,34 +87,59 @@ class Deriving:
         return derived
 
     def close(self) -> None:
-        """End the processes; they are started again when they are needed."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+        """End the processes, when none is at work; they are started again when they are needed."""
+        for process in self._processes:
+            process.close()
 
     def _elsewhere(
-        self, where: FileAt, wanted: Wanted, meter: TransferMeter, stop: StopSignal
+        self, where: FileAt, limit_s: float, wanted: Wanted, beat: Callable[[], None]
     ) -> Derived:
-        with suppress(BrokenProcessPool):
-            return _awaited(self._submitted(where, wanted), meter, stop)
-        with self._alone, _pool(1) as alone:
+        with self._lent(beat) as process:
             try:
-                return _awaited(alone.submit(self._work, where, wanted), meter, stop)
-            except BrokenProcessPool as error:
+                with suppress(ProcessEnded):
+                    return self._answer(process, where, limit_s, wanted, beat)
+                with self._alone:
+                    return self._answer(process, where, limit_s, wanted, beat)
+            except ProcessEnded as ended:
                 raise DecoderCrashed(
-                    "the decoder broke down over this file", subject=where.relative
-                ) from error
+                    "the decoder broke down over this file",
+                    subject=where.relative,
+                    found=str(ended),
+                ) from ended
+            except TimeLimitReached as reached:
+                raise DecoderCrashed(
+                    "the decoder took too long over this file and was ended",
+                    subject=where.relative,
+                    expected=f"at most {limit_s:,.0f} s",
+                ) from reached
 
-    def _submitted(self, where: FileAt, wanted: Wanted) -> Future[Derived]:
-        with self._lock:
-            if self._pool is None:
-                self._pool = _pool(self._processes)
+    def _answer(
+        self,
+        process: SpawnedProcesses,
+        where: FileAt,
+        limit_s: float,
+        wanted: Wanted,
+        beat: Callable[[], None],
+    ) -> Derived:
+        task = process.ask(self._work, where, wanted, limit_s=limit_s)
+        try:
+            return process.result(task, beat)
+        finally:
+            process.drop(task)  # when a stop was heard while it is at work
+
+    @contextmanager
+    def _lent(self, beat: Callable[[], None]) -> Iterator[SpawnedProcesses]:
+        """A process that nobody else uses; there may be more threads than processes."""
+        while True:
             try:
-                return self._pool.submit(self._work, where, wanted)
-            except BrokenProcessPool:
-                self._pool = _pool(self._processes)
-                return self._pool.submit(self._work, where, wanted)
+                process = self._idle.get(timeout=BEAT_S)
+                break
+            except Empty:
+                beat()
+        try:
+            yield process
+        finally:
+            self._idle.put(process)
 
 
 class _Metered(io.RawIOBase):
@@ -141,26 +180,6 @@ class _Metered(io.RawIOBase):
 
     def tell(self) -> int:
         return self._file.tell()
-
-
-def _pool(processes: int) -> ProcessPoolExecutor:
-    # Spawned: the process that asks has threads, which a forked one would not.
-    return ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=end_with_parent
-    )
-
-
-def _awaited(future: Future[Derived], meter: TransferMeter, stop: StopSignal) -> Derived:
-    """The result of the other process; meanwhile the job's heart beats and a stop is heard."""
-    for _ in range(_BEATS_MAX):
-        try:
-            return future.result(timeout=_BEAT_S)
-        except TimeoutError:
-            if future.done():
-                raise
-            stop.check()
-            meter.moved(0)
-    return future.result()
 
 
 def require_stamp(relative: str, stamp: FileStamp, facts: FileFacts) -> None:

@@ -47,7 +47,7 @@ REASONS: Final = reason_table(
         ),
         Reason(
             "decoder_crashed",
-            "the decoder broke down over this file, twice",
+            "the decoder broke down over this file, twice, or hung",
             "Open it in another program; report the file if that shows it.",
         ),
         Reason(
