@@ -97,11 +97,12 @@ asset_file = table(
 photo = table(
     "photo",  # what a picture or video says of itself, beside what its asset has
     Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
-    Column("captured_from", Code),  # where in the file its capture time stands
+    Column("captured_from", Code),  # where its capture time stands: in the file, or in a sidecar
     Column("capture_doubt", Code),
     Column("latitude", Double),
     Column("longitude", Double),
     Column("altitude_m", Double),
+    Column("place_from", Code),  # null where the file itself says it
     Column("camera_make", Name),
     Column("camera_model", Name),
     Column("lens", Name),
@@ -132,6 +133,22 @@ photo_companion = table(
     Column("of_file_id", ForeignKey("asset_file.id"), nullable=False),  # in the same folder
     Column("kind", Code, nullable=False),
     Index("ix_photo_companion_of", "of_file_id", "file_id"),
+)
+
+photo_sidecar = table(
+    "photo_sidecar",  # what a sidecar says of a photo; it counts where the photo says nothing
+    Column("file_id", ForeignKey("asset_file.id"), primary_key=True, autoincrement=False),
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True, autoincrement=False),
+    Column("kind", Code, nullable=False),
+    Column("reader", Code, nullable=False),  # what read it, so that another one reads it again
+    Column("taken_at", UtcDateTime),
+    Column("taken_offset_min", SmallInteger),
+    Column("doubt", Code),  # what is unsure about the time
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("altitude_m", Double),
+    Column("detail", LongText),  # JSON: what stands in it and does not count
+    Index("ix_photo_sidecar_asset", "asset_id", "file_id"),
 )
 
 photo_date_change = table(
