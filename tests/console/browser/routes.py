@@ -13,6 +13,7 @@ from lading.jobs.tables import import_job, worker
 from lading.ledger.archive_events import ArchiveRehearsed
 from lading.ledger.events import ScanFinished
 from lading.ledger.tables import ingest_batch, ingest_batch_item, ingest_event
+from lading.library.people_tables import person
 from lading.library.tables import (
     access_package,
     asset,
@@ -68,6 +69,8 @@ LISTS = (
     "/photos/duplicates?kind=same",
     "/photos/sorting",
     "/people",
+    "/people/unassigned",
+    "/people/unassigned?show=passed_over",
     "/people/lab",
     "/people/lab/versions",
 )
@@ -113,6 +116,9 @@ DETAILS = (
     "/photos?on=clock",
     "/photos/places?bbox=-20,30,30,70",
     "/photos/folders/home/2024/garden",
+    "/people/{person}",
+    "/people/{person}?state=confirmed",
+    "/people/{person}/merge?into=2",
     "/photos/sorting/preview?source=home",
     "/photos/sorting/preview?source=home&show=undated",
     "/photos/sorting/{sort_run}",
@@ -170,6 +176,7 @@ _FIRST: Mapping[str, Callable[[], Select[tuple[object]]]] = {
     "gallery": lambda: select(asset_gallery.c.key).order_by(asset_gallery.c.id),
     "collection": lambda: select(asset_collection.c.key).order_by(asset_collection.c.id),
     "event": lambda: select(asset_event.c.key).order_by(asset_event.c.id),
+    "person": lambda: select(person.c.id).order_by(person.c.id),
     "site": lambda: select(site.c.key).order_by(site.c.id.desc()),
     "package": lambda: select(access_package.c.key).order_by(access_package.c.id),
     "operation": lambda: select(operation.c.key).order_by(operation.c.id),
