@@ -95,7 +95,7 @@ def test_draining_past_a_fault_that_passed_is_status_0(
     with program.started("worker", "--drain") as worker:
         worker.wait_for("job met a fault")
         away.rename(upstream.root)
-        worker.wait_for("1 jobs done, 0 failed")
+        worker.wait_for("1 job done, 0 failed")
         assert worker.process.wait(WAIT_S) == 0
 
 

@@ -236,7 +236,7 @@ def test_damage_is_found_by_verify_and_never_downloaded(kept: Program) -> None:
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
     assert "all is well" in kept.run("recordings", "verify", REC_ID).stdout
     shown = kept.run("recordings", "verify", "--all", "--level", "sha256", status=1).stdout
-    assert "1 PROBLEMS" in shown
+    assert "1 PROBLEM\n" in shown
     assert "eeg_4559/eeg.edf: expected" in shown
 
     ended = kept.run("recordings", "download", "--all", "--to", "here", "--json", status=4)

@@ -106,8 +106,8 @@ def test_people_are_told_the_same_in_words(program: Program, photos: list[str]) 
     assert "Nothing to do" in program.run("sites", "attach", "north", "press").stdout
     assert "The package press is open to the site" in program.run("visibility", one).stdout
     told = program.run("sites", "show", "north").stdout
-    assert "1 assets" in told
-    assert "awaited" in told
+    assert " 1 asset\n" in told
+    assert "1 entry of its allow list" in told
     assert "one" in program.run("packages", "show", "press").stdout
     assert "north" in program.run("sites", "list").stdout
     assert "press" in program.run("packages", "list").stdout

@@ -132,14 +132,18 @@ def test_people_are_named_on_a_new_disk_and_stay_so_when_it_is_sorted(tmp_path: 
     newcomer.take_in()
     program.run("people", "add", "Anna")
     hashes = {os.path.basename(p): row.content_hash for p, row in newcomer.files().items()}
-    faces = {
-        one["content_hash"]: str(one["face"])
-        for one in program.json("people", "unidentified")["faces"]
-    }
+    listed = program.json("people", "unidentified")["faces"]
+    faces = {one["content_hash"]: str(one["face"]) for one in listed}
     assert set(faces) == set(hashes.values())
+    assert {one["file"] for one in listed} == set(before)
+    assert "backup/later/again.jpg" in program.run("people", "unidentified").stdout
     program.run("people", "reference", "Anna", "--face", faces[hashes["astronaut.jpg"]])
     program.run("people", "match")
     program.run("worker", "--drain")
+
+    shown = program.run("people", "show", "Anna").stdout
+    assert "There is 1 reference image; " in shown
+    assert "backup/later/again.jpg" in shown
 
     def told(state: str) -> set[str]:
         return {one["content_hash"] for one in program.json("people", "show", "Anna")[state]}

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from lading.base.identifiers import parse_content_hash
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.session import Session
 from lading.cli.trashing import parse_name
@@ -112,7 +113,8 @@ def tell_content(
         output.emit({"assets": hashes, "containers": names, "dry_run": dry_run})
         return
     would = "would be " if dry_run else ""
-    output.say(f"{len(hashes):,} assets and {len(containers):,} containers {would}{done}")
+    assets = format_count(len(hashes), "asset")
+    output.say(f"{assets} and {format_count(len(containers), 'container')} {would}{done}")
 
 
 def tell_changed(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from lading.base.stopping import StopSignal
-from lading.base.units import format_duration
+from lading.base.units import format_count, format_duration
 from lading.bootstrap import open_lading
 from lading.cli import output
 from lading.cli.granting import DRY_RUN, LIMIT
@@ -250,7 +250,8 @@ def _show_run(session: Session, people: People, run: LabRun, settings: FaceSetti
             }
         )
         return
-    output.say(f"Run {run.id}: {len(run.files):,} files, {len(run.faces):,} faces")
+    faces = format_count(len(run.faces), "face")
+    output.say(f"Run {run.id}: {format_count(len(run.files), 'file')}, {faces}")
     for file in run.files:
         if file.error:
             output.say(f"{output.cell(file.name)}  {output.cell(file.error)}")

@@ -8,6 +8,7 @@ import click
 from sqlalchemy import Connection
 
 from lading.base.identifiers import parse_content_hash
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.session import Session
 from lading.ledger.queries import find_batch
@@ -64,9 +65,9 @@ def move_named(
         )
         return
     would = "would be " if dry_run else ""
-    output.say(
-        f"{len(changed.assets):,} assets and {len(changed.containers):,} containers {would}{done}"
-    )
+    assets = format_count(len(changed.assets), "asset")
+    containers = format_count(len(changed.containers), "container")
+    output.say(f"{assets} and {containers} {would}{done}")
 
 
 def parse_name(name: str) -> str | ContainerRef:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
 from lading.base.progress import Progress
+from lading.base.units import format_count
 from lading.jobs.context import JobContext, JobResult
 from lading.library.faces import save_given, save_given_again
 from lading.library.people import add_reference, all_persons, person_meant, root_of
@@ -186,8 +187,8 @@ def _require_face(count: int, name: str, number: int | None) -> None:
         raise ReferenceUnclear(
             "it cannot be told which face is meant",
             subject=name,
-            expected="one face" if number is None else f"at least {number} faces",
-            found=f"{count} faces",
+            expected="one face" if number is None else f"at least {format_count(number, 'face')}",
+            found=format_count(count, "face"),
         )
 
 

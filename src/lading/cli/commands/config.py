@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.checks import Finding, Level, check_installation
 from lading.cli.session import Session, with_session
@@ -48,7 +49,7 @@ def check(session: Session) -> int:
         for finding in findings:
             _show(finding)
         warnings = sum(finding.level is Level.WARNING for finding in findings)
-        output.say(f"{len(refusals)} refusals, {warnings} warnings")
+        output.say(f"{format_count(len(refusals), 'refusal')}, {format_count(warnings, 'warning')}")
     return refusals[0].exit_status if refusals else 0
 
 

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.failures import NEEDS_A_PERSON
 from lading.cli.session import Session, with_session
@@ -62,10 +63,11 @@ def _count(events: int) -> None:
 
 def _show(report: ChainReport) -> None:
     if report.whole:
-        output.say(f"The ledger is whole: {report.events:,} events, each chained to the last.")
+        events = format_count(report.events, "event")
+        output.say(f"The ledger is whole: {events}, each chained to the last.")
         output.say(f"head: {report.head}")
         return
-    output.say(f"The ledger is NOT whole: {len(report.faults)} faults.")
+    output.say(f"The ledger is NOT whole: {format_count(len(report.faults), 'fault')}.")
     for fault in report.faults:
         output.say(f"  {fault.kind:<10}  {output.cell(fault.sentence)}")
     output.say("Compare with a backup; what is missing or altered cannot be told from here.")

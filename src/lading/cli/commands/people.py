@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,7 @@ from lading.cli.people_lab import (
 )
 from lading.cli.session import Session, with_session
 from lading.db import rehearsal
+from lading.library.face_lists import locations
 from lading.library.passed_over import look_again, pass_over_faces
 from lading.library.people import (
     add_person,
@@ -98,16 +99,21 @@ def show(session: Session, name: str, limit: int) -> None:
             state: faces_of_person(conn, whom.id, state, limit=limit)
             for state in (FaceState.SUGGESTED, FaceState.CONFIRMED)
         }
+        shown = [each.face for each in images]
+        shown += [face for found in faces.values() for face, _ in found]
+        places = _places(conn, shown)
     if session.as_json:
         output.emit(
             {
                 "person": whom,
                 "merged": [each.name for each in merged],
-                "references": [{"id": each.id, **_document(each.face)} for each in images],
+                "references": [{"id": each.id, **_document(each.face, places)} for each in images],
                 "weakest_reference": weakest[0] if weakest else None,
                 "advice": [each._asdict() for each in advice],
                 **{
-                    state.value: [{**_document(face), "decision": said} for face, said in found]
+                    state.value: [
+                        {**_document(face, places), "decision": said} for face, said in found
+                    ]
                     for state, found in faces.items()
                 },
             }
@@ -125,12 +131,12 @@ def show(session: Session, name: str, limit: int) -> None:
         about = "" if each.reference is None else f"reference {each.reference}: "
         output.say(f"  {about}{each.text}")
     rows = [
-        (face.id, state, said.distance, said.margin, said.decided_by, face.content_hash)
+        (face.id, state, said.distance, said.margin, said.decided_by, places.get(face.id))
         for state, found in faces.items()
         for face, said in found
     ]
     if rows:
-        output.table(("face", "state", "distance", "margin", "by", "asset"), rows)
+        output.table(("face", "state", "distance", "margin", "by", "file"), rows)
 
 
 @command.command("add")
@@ -252,13 +258,17 @@ def unidentified(session: Session, after: int, limit: int) -> None:
     """List faces of whom nobody knows whose they are."""
     with session.open_database() as db, db.read() as conn:
         found = unidentified_faces(conn, after=after, limit=limit)
+        places = _places(conn, found)
     if session.as_json:
-        output.emit({"faces": [_document(each) for each in found]})
+        output.emit({"faces": [_document(each, places) for each in found]})
         return
-    output.table(
-        ("face", "size", "score", "asset"),
-        ((f.id, f"{f.facts.side_px} px", f"{f.facts.score:.2f}", f.content_hash) for f in found),
+    if not found:
+        output.say("No face is unidentified." if not after else "No further one is.")
+        return
+    rows = (
+        (f.id, f"{f.facts.side_px} px", f"{f.facts.score:.2f}", places.get(f.id)) for f in found
     )
+    output.table(("face", "size", "score", "file"), rows)
 
 
 def _decide(
@@ -394,12 +404,19 @@ for each in (try_settings, judge_run, adopt, revert, list_settings):
     command.add_command(each)
 
 
-def _document(face: StoredFace) -> dict[str, Any]:
+def _places(conn: Connection, faces: Sequence[StoredFace]) -> dict[int, str]:
+    """Where the file of each face lies, by face; what was given in has a name alone."""
+    paths = locations(conn, {each.asset_id for each in faces if each.asset_id is not None})
+    named = ((each.id, paths.get(each.asset_id or 0) or each.name) for each in faces)
+    return {face_id: place for face_id, place in named if place}
+
+
+def _document(face: StoredFace, places: Mapping[int, str]) -> dict[str, Any]:
     facts = face.facts
     return {
         "face": face.id,
         "content_hash": face.content_hash,
-        "file": face.name,
+        "file": places.get(face.id),
         "box": facts.box._asdict(),
         "score": facts.score,
         "side_px": facts.side_px,

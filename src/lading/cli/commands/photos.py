@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from lading.base.units import format_count
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output
 from lading.cli.photo_dates import dates_group
@@ -171,7 +172,7 @@ def _undo(session: Session, lading: Lading, key: str, *, dry_run: bool) -> None:
         verb = "put back" if move.state is MoveState.MOVED else "remove copy"
         path = f"{output.cell(move.target_path)} -> {output.cell(move.source_path)}"
         output.say(f"{verb:<13}  {path}")
-    output.say(f"{len(back):,} files (dry run, nothing was moved)")
+    output.say(f"{format_count(len(back), 'file')} (dry run, nothing was moved)")
 
 
 def _tell(session: Session, run: SortRun, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from lading.base.progress import Progress
+from lading.base.units import format_count
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
@@ -142,4 +143,4 @@ def _show_summary(results: Sequence[QueueResult], *, dry_run: bool) -> None:
         outcome: sum(result.outcome is outcome for result in results) for outcome in QueueOutcome
     }
     dry = " (dry run, nothing was queued)" if dry_run else ""
-    output.say(f"{len(results):,} batches: {output.counts(counted)}{dry}")
+    output.say(f"{format_count(len(results), 'batch', 'batches')}: {output.counts(counted)}{dry}")

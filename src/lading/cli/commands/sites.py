@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy import Connection
 
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.granting import (
     CURSOR,
@@ -86,9 +87,12 @@ def show(session: Session, key: str, limit: int, cursor: str | None) -> None:
     output.facts(
         (
             ("site", f"{site.key} ({site.name})"),
-            ("sees", f"{summary.visible:,} assets"),
-            *((str(route), f"{count:,} assets") for route, count in summary.by_route.items()),
-            ("awaited", f"{summary.awaited:,} entries of its allow list"),
+            ("sees", format_count(summary.visible, "asset")),
+            *(
+                (str(route), format_count(count, "asset"))
+                for route, count in summary.by_route.items()
+            ),
+            ("awaited", f"{format_count(summary.awaited, 'entry', 'entries')} of its allow list"),
             ("packages", ", ".join(package.key for package in opened) or None),
         )
     )

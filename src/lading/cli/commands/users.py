@@ -9,6 +9,7 @@ import click
 
 from lading.accounts.accounts import Accounts
 from lading.accounts.values import Account, OneTimePassword, Role
+from lading.base.units import format_count
 from lading.cli import output
 from lading.cli.session import Session, with_session
 from lading.db import rehearsal
@@ -152,7 +153,8 @@ def end_sessions(session: Session, name: str, session_id: int | None, dry_run: b
         output.emit({"name": account.name, "ended": ended, "dry_run": dry_run})
     else:
         would = "would be " if dry_run else ""
-        output.say(f"{len(ended):,} sessions of {account.name} {would}ended")
+        sessions = format_count(len(ended), "session")
+        output.say(f"{sessions} of {account.name} {would}ended")
 
 
 def document(account: Account) -> dict[str, object]:

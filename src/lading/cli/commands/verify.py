@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from lading.base.units import format_count
 from lading.bootstrap import open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
@@ -53,8 +54,10 @@ def command(session: Session, batch_names: Sequence[str], level: str) -> int:
 
 def _show(key: str | None, done: VerifyReport) -> None:
     read = f", {output.size(done.bytes)} read" if done.level is VerifyLevel.SHA256 else ""
-    files = f"{done.files:,} files compared by {done.level}{read}"
-    verdict = "all is well" if not done.problems_total else f"{done.problems_total:,} PROBLEMS"
+    files = f"{format_count(done.files, 'file')} compared by {done.level}{read}"
+    verdict = (
+        "all is well" if not done.problems_total else format_count(done.problems_total, "PROBLEM")
+    )
     output.say(f"{key or 'library'}: {files}: {verdict}")
     for problem in done.problems:
         output.say(f"  {problem.kind}: {output.cell(problem.subject)}")

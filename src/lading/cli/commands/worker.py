@@ -86,7 +86,7 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
         )
     elif drain:
         output.say(
-            f"{report.done:,} jobs done, {report.failed:,} failed,"
+            f"{format_count(report.done, 'job')} done, {report.failed:,} failed,"
             f" {report.retrying + report.released:,} given back, {report.lost:,} lost to others"
         )
         if unwhole:

@@ -162,7 +162,7 @@ def verify_command(
         )
     else:
         read = f", {output.size(bytes_read)} read" if bytes_read else ""
-        verdict = f"{len(problems):,} PROBLEMS" if problems else "all is well"
+        verdict = format_count(len(problems), "PROBLEM") if problems else "all is well"
         what = f"{format_count(len(results), 'recording')}, {format_count(files, 'file')}"
         output.say(f"{what} compared by {level}{read}: {verdict}")
         for check in problems:

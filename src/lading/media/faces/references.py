@@ -13,6 +13,7 @@ from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
+from lading.base.units import format_count
 from lading.media.faces.engine import Detected, Embedding
 from lading.media.faces.errors import EmbeddingsDiffer
 from lading.media.faces.rules import Id
@@ -212,8 +213,9 @@ def _alike(own: Sequence[ReferenceFace], policy: ReferencePolicy) -> Iterable[Ad
 
 
 def _number(count: int, policy: ReferencePolicy) -> Iterable[Advice]:
-    advised = f"{policy.count_min} to {policy.count_max} that differ are advised."
+    there = f"There {'is' if count == 1 else 'are'} {format_count(count, 'reference image')}"
+    text = f"{there}; {policy.count_min} to {policy.count_max} that differ are advised."
     if count < policy.count_min:
-        yield Advice(Flaw.TOO_FEW, f"There are {count} reference images; {advised}")
+        yield Advice(Flaw.TOO_FEW, text)
     if count > policy.count_max:
-        yield Advice(Flaw.TOO_MANY, f"There are {count} reference images; {advised}")
+        yield Advice(Flaw.TOO_MANY, text)

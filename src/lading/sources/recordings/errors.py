@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lading.base.errors import LadingError, RequestError, SourceError, StoreError
+from lading.base.units import format_count
 
 _FAILURES_SHOWN: Final = 3
 
@@ -146,8 +147,9 @@ class DownloadIncomplete(StoreError):
         shown = "; ".join(str(each) for each in self.failures[:_FAILURES_SHOWN])
         more = len(self.failures) - _FAILURES_SHOWN
         said = f"{shown}; and {more} more" if more > 0 else shown
-        missing = f", {files_not_begun} files were not tried" if files_not_begun else ""
-        super().__init__(f"{len(self.failures)} failures{missing}: {said}")
+        left = format_count(files_not_begun, "file was", "files were")
+        missing = f", {left} not tried" if files_not_begun else ""
+        super().__init__(f"{format_count(len(self.failures), 'failure')}{missing}: {said}")
 
 
 class FileInTheWay(RequestError):
