@@ -331,3 +331,14 @@ def client_of(served: Served, role: Role) -> Iterator[httpx.Client]:
 def test_the_table_names_no_route_twice() -> None:
     assert len(set(ROUTES)) == len(ROUTES)
     assert not set(ADMIN_ONLY) & set(LISTS)
+
+
+def test_between_breadcrumbs_is_a_mark_and_after_the_last_is_none(
+    open_page: OpenPage, served: GetServed
+) -> None:
+    page = open_page(served(PHOTOS))
+    visit(page, "/photos/places?bbox=-20,30,30,70")
+    marks = page.locator(".crumbs li").evaluate_all(
+        "all => all.map(one => getComputedStyle(one, '::after').content)"
+    )
+    assert marks == ['"/"', "none"]
