@@ -10,11 +10,16 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from lading.accounts.values import Permission, Role
+from lading.console.app import open_console
+from lading.console.readers.job import read_job
 from lading.db import Database
+from lading.jobs.states import JobState
+from lading.jobs.tables import import_job
 from lading.library.people_tables import face_lab_run, face_settings
 from lading.library.statements import moment
 from lading.media.faces.settings import FaceSettings
 from lading.people.jobs import MATCH_JOB_KIND
+from lading.people.lab import LAB_JOB_KIND
 from lading.testing.console_people import PARTY, UNREADABLE
 from tests.console.api_client import Script, differences, picture, script
 from tests.console.browser.serving import Served
@@ -141,6 +146,11 @@ def test_a_run_is_asked_for_with_what_is_wrong_told_at_its_field(own: Served) ->
         assert started.heading == "Run 3"
         assert "It tries: Match distance, at most: 0.52 → 0.4." in started.text
         assert "A worker does it" in started.text
+        assert "topics=engine,job,lab" in started.html
+        [job] = [each["id"] for each in _jobs(own) if each["kind"] == LAB_JOB_KIND]
+        assert "The result is there" in _standing(own, job, JobState.DONE)
+        assert f'href="{LAB}/3"' in _standing(own, job, JobState.DONE)
+        assert "It ended without a result" in _standing(own, job, JobState.FAILED)
         with own.lading.db.read() as conn:
             (row,) = conn.execute(select(face_lab_run).where(face_lab_run.c.id == 3))
         assert (row.file_name, json.loads(row.persons)) == ("party_01.jpg", [1])
@@ -284,6 +294,17 @@ def test_programs_try_adopt_and_take_back_and_rehearse_it_first(own: Served) -> 
         assert large["code"] == "lab_too_large"
         odd = body | {"settings": {"model": "oracle"}}
         assert operator.raw("POST", "/lab/runs", odd).status_code in {400, 422}
+
+
+def _standing(own: Served, job_id: int, state: JobState) -> str:
+    """What the live part of a waiting run says once its job is in that state."""
+    with own.lading.db.write() as conn:
+        job = update(import_job).where(import_job.c.id == job_id)
+        conn.execute(job.values(status=state.value, finished_at=moment(conn)))
+    console = open_console(own.lading)
+    return console.renderer.fragment(
+        "parts/lab_bits.html", "standing", None, read_job(console, job_id)
+    )
 
 
 def _jobs(own: Served) -> list[Any]:

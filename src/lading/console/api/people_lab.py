@@ -41,7 +41,6 @@ from lading.console.api.conventions import (
     rehearsed,
 )
 from lading.console.distance_chart import DistanceChart
-from lading.console.lab_words import THRESHOLDS
 from lading.console.parts import Console
 from lading.console.readers.people_lab import (
     RunLine,
@@ -70,7 +69,7 @@ TAG: Final = "people"
 
 Fraction = Annotated[float | None, QueryParameter(description="Judge by it; as it was run if not.")]
 Pixels = Annotated[int | None, QueryParameter(description="Judge by it; as it was run if not.")]
-Settings = dict[str, float | int | str]
+Settings = dict[str, float | str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +192,31 @@ class AdoptAnswer:
     adopted: AdoptedAnswer | None
 
 
+class ThresholdsBody(Body, frozen=True):
+    """Those settings that distances which are kept can be judged anew by."""
+
+    distance_max: float | None = None
+    margin_min: float | None = None
+    side_min_px: int | None = None
+    score_min: float | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Those that are given."""
+        return {
+            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
+        }
+
+
+class SettingsBody(ThresholdsBody, frozen=True):
+    """All settings; those of detection decide what is found."""
+
+    engine: Name | None = None
+    model: Name | None = None
+    side_max: int | None = None
+    upsample: int | None = None
+    faces_max: int | None = None
+
+
 class RunBody(Body, frozen=True):
     """What to try on what. Settings that are not named are as they hold; so are all without any."""
 
@@ -202,7 +226,7 @@ class RunBody(Body, frozen=True):
     persons: Annotated[list[Id], msgspec.Meta(max_length=1_000)] = msgspec.field(
         default_factory=list
     )
-    settings: dict[str, float | int | str] = msgspec.field(default_factory=dict)
+    settings: SettingsBody = msgspec.field(default_factory=SettingsBody)
 
 
 class AdoptBody(Body, frozen=True):
@@ -213,7 +237,7 @@ class AdoptBody(Body, frozen=True):
 
     from_run: Id | None = None
     version: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    thresholds: dict[str, float | int] = msgspec.field(default_factory=dict)
+    thresholds: ThresholdsBody = msgspec.field(default_factory=ThresholdsBody)
     scope: Scope = Scope.NEW
     held: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
@@ -290,7 +314,7 @@ def start(
             source=data.source,
             folder=data.folder.strip("/"),
             file_name=data.file,
-            settings=FaceSettings.from_dict({**held.as_dict(), **data.settings}),
+            settings=FaceSettings.from_dict({**held.as_dict(), **data.settings.given()}),
             persons=data.persons,
         )
     if dry_run:
@@ -333,10 +357,10 @@ def adopt(
         )
     if data.from_run is not None:
         tried = finished_run(console.lading.people, data.from_run).settings
-        matching = _thresholds(tried, data.thresholds)
+        matching = _thresholds(tried, data.thresholds.given())
         plan = plan_for_run(console, data.from_run, FaceSettings(tried.detection, matching))
     else:
-        if data.thresholds:
+        if data.thresholds.given():
             raise BadParameter("a version has thresholds of its own", subject="thresholds")
         plan = plan_for_version(console, data.version or 0)
     done = None
@@ -362,13 +386,6 @@ def adopt(
 
 def _thresholds(base: FaceSettings, chosen: Mapping[str, float | int]) -> MatchingSettings:
     """The thresholds of a run, some changed. Raises `BadParameter`, `FaceSettingsRefused`."""
-    for name in chosen:
-        if name not in THRESHOLDS:
-            raise BadParameter(
-                "this is no threshold; it needs another run",
-                subject=name[:100],
-                expected=", ".join(THRESHOLDS),
-            )
     try:
         return FaceSettings.from_dict({**base.as_dict(), **chosen}).matching
     except FaceSettingsRefused as refused:
