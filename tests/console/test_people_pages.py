@@ -108,7 +108,7 @@ def test_everybody_is_listed_by_name_with_counts_and_what_waits(visitor: Visitor
     found = visitor.get("/people?q=nnie")
     assert [row["Person"] for row in found.rows("List of people")] == [f"{ANNA} with {ANNIE}"]
     assert "Nobody of that name" in visitor.get("/people?q=zzz").text
-    assert visitor.get("/people?cursor=x", status=400).status == 400
+    visitor.get("/people?cursor=x", status=400)
 
 
 def test_pages_of_people_follow_each_other(looked_at: Served) -> None:
@@ -195,7 +195,7 @@ def test_who_only_reads_sees_no_button_and_is_refused(looked_at: Served) -> None
             f"{anna}/references": {"face": "1"},
             f"{anna}/unmerge": {},
         }.items():
-            assert viewer.post(path, data, status=403)
+            viewer.post(path, data, status=403)
 
 
 def test_yes_no_and_someone_else_are_taken_down_and_undone(changed: Served) -> None:
@@ -338,14 +338,11 @@ def test_matching_is_put_in_line_for_one_person_or_everybody(changed: Served) ->
         assert "2 jobs that match for Bert are in line or at work." in sight.text
         query = select(import_job.c.params).where(import_job.c.kind == MATCH_JOB_KIND)
         with lading.db.read() as conn:
-            assert all(
-                f'"name": "{BERT}"' in str(each) or BERT in str(each)
-                for each in conn.scalars(query)
-            )
+            assert all(BERT in str(each) for each in conn.scalars(query))
         sight = visitor.press(visitor.get("/people"), "Match faces")
         assert "jobs that match them" in sight.text
         sight = visitor.press(visitor.get("/people"), "Look for faces")
-        assert "1 job that look for faces" in sight.text or "1 job that looks" in sight.text
+        assert "1 job that looks for faces" in sight.text
         assert (tree_of(lading) / NEW).is_dir()
 
 
@@ -359,8 +356,9 @@ def test_the_page_of_a_photo_marks_its_faces_and_takes_names(changed: Served) ->
         drawn = sight.main.one("svg", class_="face-map")
         assert len(drawn.all("rect")) == 3
         assert drawn.all("rect", class_="confirmed")
-        assert "3 faces in party_01.jpg: Anna, " in drawn.attributes["aria-label"]
-        assert drawn.attributes["aria-label"].count("unknown") == 1
+        words, _, labels = drawn.attributes["aria-label"].partition(": ")
+        assert words == "3 faces in party_01.jpg"
+        assert set(labels.split(", ")) == {"Anna", "Bert", "unknown"}
         assert drawn.one("image").attributes["href"].startswith("/media/assets/")
         faces = grid(sight, "Faces")
         assert sorted(tiles(faces)) == [anna, anna + 1, stranger]

@@ -30,6 +30,7 @@ from lading.library.people import (
     confirm_faces,
     merge_persons,
     refuse_faces,
+    withdraw_decisions,
 )
 from lading.library.people_queries import (
     asset_faces,
@@ -39,7 +40,7 @@ from lading.library.people_queries import (
     unidentified_faces,
     with_unidentified_face,
 )
-from lading.library.people_tables import FaceState
+from lading.library.people_tables import BY_ENGINE, FaceState
 from lading.people.detecting import save_found
 from tests.people.library import SOURCE, a_face, a_scan, add_faces, add_photo, digest_of
 from tests.people.test_decisions import suggestion
@@ -142,3 +143,38 @@ def test_lists_of_faces_go_page_by_page_and_by_folder(database: Database) -> Non
         assert list_persons(conn, set()) == []
         with pytest.raises(BadCursor):
             unassigned_faces(conn, FaceFilter(), cursor="x")
+
+
+def test_what_is_taken_back_is_suggested_again_if_the_engine_would_still_go_by_it(
+    database: Database,
+) -> None:
+    with database.write() as conn:
+        anna, bert = (add_person(conn, name, actor=ME) for name in ("Anna", "Bert"))
+        photo = add_photo(conn, "album", "1.jpg")
+        one, two, three, four = add_faces(conn, photo, [a_face(slot) for slot in (1, 3, 5, 7)])
+        image = add_reference(conn, anna, one, actor=ME)
+        found = [suggestion(conn, each, anna, image) for each in (two, three)]
+        save_suggestions(conn, [two, three], found, {anna.id})
+
+        def take_back(*faces: int) -> list[int]:
+            return withdraw_decisions(conn, anna, faces, actor=ME, suggest_again=True)
+
+        def states(face_id: int) -> list[tuple[int, str, str]]:
+            said = decisions(conn, [face_id]).get(face_id, [])
+            return [(each.person_id, each.state.value, each.decided_by) for each in said]
+
+        confirm_faces(conn, anna, [two, four], actor=ME)
+        refuse_faces(conn, anna, [three], actor=ME)
+        assert take_back(two, three, four) == [two, three, four]
+        by_engine = [(anna.id, "suggested", BY_ENGINE)]
+        assert (states(two), states(three), states(four)) == (by_engine, by_engine, [])
+        # Not beside what is said of somebody else,
+        refuse_faces(conn, anna, [two], actor=ME)
+        confirm_faces(conn, bert, [two], actor=ME)
+        take_back(two)
+        assert states(two) == [(bert.id, "confirmed", ME)]
+        # nor by a reference image that was removed, nor of a face that was measured anew.
+        confirm_faces(conn, anna, [three], actor=ME)
+        save_found(photo, a_scan(*(a_face(slot) for slot in (1, 3, 5)), key="k2"), conn)
+        take_back(three)
+        assert states(three) == []

@@ -89,8 +89,11 @@ def _lined(scans: int, matches: int) -> str:
     if not scans + matches:
         return "Nothing waits, or all that does is in line already."
     jobs = [
-        f"{format_count(count, 'job')} that {word}"
-        for count, word in ((scans, "look for faces"), (matches, "match them"))
+        f"{format_count(count, 'job')} that {one if count == 1 else several}"
+        for count, one, several in (
+            (scans, "looks for faces", "look for faces"),
+            (matches, "matches them", "match them"),
+        )
         if count
     ]
     return f"In line for a worker: {' and '.join(jobs)}."
