@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, select
 
 from lading.accounts.values import Role
 from lading.console.app import open_console
+from lading.console.live.fragments import Fragment, Fragments, Visible
+from lading.console.live.ticks import Tick
+from lading.console.pages import people
 from lading.console.readers.faces_unassigned import read_unassigned
 from lading.console.readers.people import read_people
 from lading.console.readers.people_one import read_person
@@ -368,3 +372,25 @@ def test_the_page_of_a_photo_marks_its_faces_and_takes_names(changed: Served) ->
         )
         assert "1 face confirmed to be Sofia." in sight.text
         assert said(changed, stranger) == {"Sofia": "confirmed"}
+
+
+def test_only_what_waits_changes_while_a_page_is_looked_at(
+    looked_at: Served, visitor: Visitor
+) -> None:
+    console = open_console(looked_at.lading)
+    fragments = Fragments()
+    people.live(fragments)
+    caller = looked_at.accounts.caller_of_session(looked_at.session_of(Role.OPERATOR))
+    for kinds, sent in (({"job_done"}, 1), ({"faces_decided"}, 1), ({"batch_found"}, 0)):
+        tick = Tick(since=1, seq=2, at=datetime.now(UTC), kinds=frozenset(kinds))
+        made = fragments.render(console, caller, ["people"], Visible(), tick)
+        assert [type(each) for each in made] == [Fragment] * sent
+    made = fragments.render(
+        console, caller, ["people"], Visible(), Tick(since=0, seq=2, at=tick.at, complete=False)
+    )
+    [part] = made
+    assert isinstance(part, Fragment)
+    for page in ("/people", "/people/unassigned", page_of(looked_at, ANNA)):
+        sight = visitor.get(page)
+        assert part.html in sight.html
+        assert sight.root.one("div", id="live").attributes["data-url"].endswith("people")
