@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -49,6 +50,8 @@ class MessyDisk:
     root: Path
     fates: dict[str, Fate] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    said_beside: dict[str, datetime] = field(default_factory=dict)
+    """When a photo was taken that does not say so itself, by its path, as its sidecar has it."""
 
     def put(self, path: str, data: bytes, fate: Fate = Fate.HELD, reason: str = "") -> Path:
         """Write one file, and note what shall become of it."""
@@ -67,6 +70,8 @@ class MessyDisk:
         """The same bytes, with their time, at another place."""
         shutil.copy2(self.at(path), self.at(to))
         self._note(to, fate)
+        if path in self.said_beside:
+            self.said_beside[to] = self.said_beside[path]
 
     def at(self, path: str) -> Path:
         """Where a path of the disk is; its folder is made."""
@@ -256,6 +261,7 @@ def _downloads(disk: MessyDisk, new: _Numbers) -> None:
 def _takeout(disk: MessyDisk, new: _Numbers) -> None:
     folder = "Takeout/Google Photos/Photos from 2019"
     said = b'{"photoTakenTime": {"timestamp": "1559390400"}, "geoData": {"latitude": 48.1}}'
+    hostile = b'{"photoTakenTime": ' * 10_000
     disk.put(f"{folder}/IMG_1.jpg", encoded(new.next()))
     disk.put(f"{folder}/IMG_1.jpg.json", said)
     disk.put(f"{folder}/IMG_1-edited.jpg", encoded(new.next()))
@@ -266,6 +272,10 @@ def _takeout(disk: MessyDisk, new: _Numbers) -> None:
     long = "a photo that somebody gave a very long name indeed, years ago"
     disk.put(f"{folder}/{long}.jpg", encoded(new.next()))
     disk.put(f"{folder}/{long[:46]}.json", said + b"   ")
+    disk.put(f"{folder}/IMG_3.jpg", encoded(new.next()))
+    disk.put(f"{folder}/IMG_3.jpg.json", hostile)
+    for name in ("IMG_1", "IMG_1-edited", "IMG_2", "IMG_2(1)", long):
+        disk.said_beside[f"{folder}/{name}.jpg"] = datetime(2019, 6, 1, 12, tzinfo=UTC)
     disk.put(f"{folder}/metadata.json", b'{"title": "Photos from 2019"}', Fate.NO_PICTURE)
 
 

@@ -232,7 +232,7 @@ def test_content_has_to_bear_out_what_names_say() -> None:
 
 
 def held(media_type: str, duration_s: float | None = None) -> HeldOriginal:
-    return HeldOriginal(file_id=1, media_type=media_type, duration_s=duration_s)
+    return HeldOriginal(file_id=1, asset_id=1, media_type=media_type, duration_s=duration_s)
 
 
 def test_what_apple_and_google_keep_beside_pictures_is_held_with_them(

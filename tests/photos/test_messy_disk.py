@@ -169,6 +169,7 @@ def _try_all_of(disk: MessyDisk) -> None:
     _require_accounts(newcomer, disk)
     _require_counts(newcomer, before)
     _require_facts(newcomer)
+    _require_said_beside(newcomer, disk)
     _require_found(newcomer)
     assert manifest(disk.root) == before
 
@@ -192,6 +193,7 @@ def _try_all_of(disk: MessyDisk) -> None:
     assert manifest(disk.root) == before
     newcomer.take_in("--accept-root", drained=1)
     assert (set(newcomer.files()), _assets(newcomer)) == (held, assets)
+    _require_said_beside(newcomer, disk)
     report = newcomer.program.json("verify", "--level", "sha256")["reports"][0]
     assert report["problems"] == []
 
@@ -264,7 +266,7 @@ def _require_facts(newcomer: Newcomer) -> None:
             stated = said.get("CreateDate") or said["DateTimeOriginal"]
             assert f"{row.captured_at:%Y:%m:%d %H:%M:%S}" == stated[:19], path
             dated += 1
-        if row.latitude is not None:
+        if row.latitude is not None and row.place_from is None:
             assert row.latitude == pytest.approx(said["GPSLatitude"], abs=1e-4), path
             assert row.longitude == pytest.approx(said["GPSLongitude"], abs=1e-4), path
             located += 1
@@ -279,6 +281,17 @@ def _require_facts(newcomer: Newcomer) -> None:
             assert row.duration_s == pytest.approx(_seconds(said["Duration"]), abs=0.1), path
         assert (row.detail or {}).get("damaged_metadata") is None, path
     assert (dated > 50, located > 4) == (True, True)
+
+
+def _require_said_beside(newcomer: Newcomer, disk: MessyDisk) -> None:
+    """What does not say when it was taken is dated by its sidecar, and nothing else is."""
+    by_sidecar = {
+        path: row.captured_at
+        for path, row in newcomer.files().items()
+        if row.captured_from == "sidecar" and row.role == "original"
+    }
+    assert by_sidecar == disk.said_beside
+    assert len(by_sidecar) > 10
 
 
 def _seconds(said: float | str) -> float:

@@ -40,7 +40,13 @@ _MAIN_PLACE: Final = photo_file.alias("main_place")
 def originals_in(conn: Connection, source: str, folder: str) -> dict[str, HeldOriginal]:
     """The pictures and videos that are recorded right in a folder, by name; one statement."""
     query = (
-        select(asset_file.c.id, asset_file.c.location, asset_file.c.media_type, asset.c.duration_s)
+        select(
+            asset_file.c.id,
+            asset_file.c.asset_id,
+            asset_file.c.location,
+            asset_file.c.media_type,
+            asset.c.duration_s,
+        )
         .join_from(photo_file, asset_file, asset_file.c.id == photo_file.c.file_id)
         .join(asset, asset.c.id == asset_file.c.asset_id)
         .where(
@@ -52,7 +58,10 @@ def originals_in(conn: Connection, source: str, folder: str) -> dict[str, HeldOr
     )
     return {
         FilePlace.at(source, row.location).name: HeldOriginal(
-            file_id=row.id, media_type=row.media_type, duration_s=row.duration_s
+            file_id=row.id,
+            asset_id=row.asset_id,
+            media_type=row.media_type,
+            duration_s=row.duration_s,
         )
         for row in conn.execute(query)
     }

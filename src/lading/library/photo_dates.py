@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from lading.library.photo_values import FROM_SIDECAR
 from lading.library.statements import chunked, insert_missing, moment
 from lading.library.tables import asset, photo, photo_date, photo_date_change
 
@@ -54,7 +55,8 @@ class Taken:
 class DatedPhoto:
     """A photo with the time that counts and what its file says. `change_id`: None if untouched.
 
-    `how`, `shift_s`, `actor` and `changed_at` are of the correction that counts.
+    `how`, `shift_s`, `actor` and `changed_at` are of the correction that counts. `from_sidecar`:
+    what is `said` stands in a sidecar, and the content says no time.
     """
 
     asset_id: int
@@ -68,6 +70,12 @@ class DatedPhoto:
     shift_s: int | None = None
     actor: str | None = None
     changed_at: datetime | None = None
+    from_sidecar: bool = False
+
+    @property
+    def own(self) -> Taken:
+        """What its content says, whatever lies beside it."""
+        return Taken() if self.from_sidecar else self.said
 
     @property
     def corrected(self) -> bool:
@@ -102,6 +110,7 @@ _DATED: Final = (
         _CHANGE.c.shift_s,
         _CHANGE.c.actor,
         _CHANGE.c.at,
+        photo.c.captured_from,
     )
     .join_from(asset, photo, photo.c.asset_id == asset.c.id)
     .outerjoin(photo_date, photo_date.c.asset_id == asset.c.id)
@@ -264,7 +273,7 @@ def carry_date(conn: Connection, before: int, after: int) -> None:
     old, new = known.get(before), known.get(after)
     if old is None or new is None or not old.corrected or new.change_id is not None:
         return
-    if old.said != new.said or old.operation is None:
+    if old.own != new.own or old.operation is None:
         return
     again = NewDate(
         taken=old.taken,
@@ -299,7 +308,13 @@ def _change_exists(which: ColumnElement[bool]) -> ColumnElement[bool]:
 def _dated(row: Any) -> DatedPhoto:
     taken = Taken(row.captured_at, row.captured_offset_min)
     if row.change_id is None:
-        return DatedPhoto(asset_id=row.id, content_hash=row.content_hash, taken=taken, said=taken)
+        return DatedPhoto(
+            asset_id=row.id,
+            content_hash=row.content_hash,
+            taken=taken,
+            said=taken,
+            from_sidecar=row.captured_from == FROM_SIDECAR,
+        )
     return DatedPhoto(
         asset_id=row.id,
         content_hash=row.content_hash,
@@ -312,6 +327,7 @@ def _dated(row: Any) -> DatedPhoto:
         shift_s=row.shift_s,
         actor=row.actor,
         changed_at=row.at,
+        from_sidecar=row.captured_from == FROM_SIDECAR,
     )
 
 

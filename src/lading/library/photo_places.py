@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from lading.library.photo_sidecars import move_sidecar
 from lading.library.photo_values import FilePlace, FileStamp
 from lading.library.photos import IN_PLACE_PREFIX
 from lading.library.statements import insert_one, moment
-from lading.library.tables import asset, asset_file, photo, photo_file
+from lading.library.tables import FileRole, asset, asset_file, photo, photo_file
 
 _PAGE: Final = 1_000
 
@@ -190,6 +191,8 @@ def _move_row(
     if there is not None:
         _stamp(conn, int(there), after, stamp)
     if not keep:
+        if there is not None and row.role == FileRole.SIDECAR:
+            move_sidecar(conn, row.id, int(there))
         conn.execute(
             update(asset_file).where(asset_file.c.id == row.id).values(deleted_at=at, updated_at=at)
         )

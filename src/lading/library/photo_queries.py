@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from lading.base.identifiers import is_sha256
 from lading.library.photo_values import FilePlace, FileStamp, RecordedFile
+from lading.library.rules import ORIGINAL_ROLE
 from lading.library.statements import chunked
 from lading.library.tables import asset, asset_file, derivation, photo_file
 
@@ -96,6 +97,22 @@ def live_locations(
         .limit(limit)
     ).all()
     return (int(rows[0].every) if rows else 0), sorted(row.location for row in rows)
+
+
+def is_brought_otherwise(conn: Connection, asset_id: int) -> bool:
+    """Whether an original of the asset is no place of a photo."""
+    query = (
+        select(asset_file.c.id)
+        .outerjoin(photo_file, photo_file.c.file_id == asset_file.c.id)
+        .where(
+            asset_file.c.asset_id == asset_id,
+            asset_file.c.role == ORIGINAL_ROLE,
+            asset_file.c.deleted_at.is_(None),
+            photo_file.c.file_id.is_(None),
+        )
+        .limit(1)
+    )
+    return conn.scalar(query) is not None
 
 
 def in_folder(digest: str) -> ColumnElement[bool]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self
 
 from lading.library.values import AssetFacts, FileFacts
+
+FROM_SIDECAR: Final = "sidecar"
+"""Where a time or place of a photo comes from that its file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class HeldOriginal:
     """A picture or video that is recorded in a folder; `duration_s` is of a video."""
 
     file_id: int
+    asset_id: int
     media_type: str | None
     duration_s: float | None
 
@@ -90,6 +95,7 @@ class PhotoFacts:
 
     Degrees north and east, metres above the sea; `orientation` is EXIF's 1 to 8; `captured_from`
     says where in the file the capture time stands, and `capture_doubt` what is unsure about it.
+    Either that or `place_from` is `FROM_SIDECAR` where a sidecar says it.
     """
 
     captured_from: str | None = None
@@ -97,12 +103,32 @@ class PhotoFacts:
     latitude: float | None = None
     longitude: float | None = None
     altitude_m: float | None = None
+    place_from: str | None = None
     camera_make: str | None = None
     camera_model: str | None = None
     lens: str | None = None
     orientation: int = 1
     frames: int = 1
     perceptual_hash: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarFacts:
+    """What a sidecar says of its picture: `kind` is what it is, `reader` what read it.
+
+    Times, doubt, degrees and metres are as in `AssetFacts` and `PhotoFacts`; `detail` has what
+    stands in it and does not count.
+    """
+
+    kind: str
+    reader: str
+    taken_at: datetime | None = None
+    taken_offset_min: int | None = None
+    doubt: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    altitude_m: float | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -31,6 +31,8 @@ from lading.library.assets import asset_columns
 from lading.library.covers import resolve_covers
 from lading.library.known import file_row
 from lading.library.photo_dates import carry_date, keep_said
+from lading.library.photo_queries import is_brought_otherwise
+from lading.library.photo_sidecars import filled, forget_sidecar, keep_sidecar
 from lading.library.photo_stacks import carry_stack
 from lading.library.photo_values import (
     DerivationFacts,
@@ -38,6 +40,7 @@ from lading.library.photo_values import (
     FileStamp,
     Photo,
     PhotoFacts,
+    SidecarFacts,
 )
 from lading.library.rules import ORIGINAL_ROLE, check_asset
 from lading.library.statements import insert_missing, insert_one, moment
@@ -129,8 +132,12 @@ def save_sidecar(
     of: str,
     sha256: str,
     media_type: str,
+    said: SidecarFacts | None = None,
 ) -> Outcome:
-    """Keep a sidecar with the picture `of`, a name in the same folder. Raises `PhotoNotHeld`."""
+    """Keep a sidecar with the picture `of`, a name in the same folder. Raises `PhotoNotHeld`.
+
+    What it says counts where the picture says nothing, until it is gone.
+    """
     at = moment(conn)
     main = FilePlace(place.source, place.folder, of)
     owners = [row.asset_id for row in _live_at(conn, main) if row.role == ORIGINAL_ROLE]
@@ -147,10 +154,11 @@ def save_sidecar(
     )
     before = {row.asset_id for row in _live_at(conn, place)}
     file_id, placed = _place(conn, owners[0], file, place, stamp, at=at)
+    news = keep_sidecar(conn, file_id, owners[0], said, at)
     _retire_others(conn, place, file_id, at)
     if not before:
         return Outcome.CREATED
-    return Outcome.UPDATED if placed else Outcome.UNCHANGED
+    return Outcome.UPDATED if placed or news else Outcome.UNCHANGED
 
 
 def retire_file(conn: Connection, place: FilePlace, *, spare_last: bool = False) -> Outcome:
@@ -186,13 +194,15 @@ def _save_facts(
 ) -> bool:
     """Write what differs; an asset that another source brings as well keeps its description."""
     known = conn.execute(select(photo).where(photo.c.asset_id == row.id)).one_or_none()
+    if known is not None:
+        facts, said = filled(conn, row.id, facts, said)
     values = {**asdict(said), "detail": detail_text(said.detail)}
     if known is None:
         fresh = {"asset_id": row.id, **values, "created_at": at, "updated_at": at}
         insert_missing(conn, photo, [fresh])
         return True
     changed = _update_differing(conn, photo, known, values, photo.c.asset_id == row.id, at=at)
-    if _is_brought_otherwise(conn, row.id):
+    if is_brought_otherwise(conn, row.id):
         return changed
     # A picture keeps the name it came by first.
     columns = {
@@ -345,6 +355,8 @@ def _retire_others(
             )
         if row.role == ORIGINAL_ROLE:
             _retire_asset(conn, row.asset_id, at)
+        elif row.role == FileRole.SIDECAR:
+            forget_sidecar(conn, row.id, at)
     return others
 
 
@@ -379,22 +391,6 @@ def _is_last(conn: Connection, file: Row[Any, Any, Any]) -> bool:
     _lock_asset(conn, file.asset_id)
     others = (asset_file.c.asset_id == file.asset_id) & (asset_file.c.id != file.id)
     return not _has_originals(conn, file.asset_id, others)
-
-
-def _is_brought_otherwise(conn: Connection, asset_id: int) -> bool:
-    """Whether an original of the asset is no place of a photo."""
-    query = (
-        select(asset_file.c.id)
-        .outerjoin(photo_file, photo_file.c.file_id == asset_file.c.id)
-        .where(
-            asset_file.c.asset_id == asset_id,
-            asset_file.c.role == ORIGINAL_ROLE,
-            asset_file.c.deleted_at.is_(None),
-            photo_file.c.file_id.is_(None),
-        )
-        .limit(1)
-    )
-    return conn.scalar(query) is not None
 
 
 def _lock_asset(conn: Connection, asset_id: int) -> datetime | None:

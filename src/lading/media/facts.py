@@ -19,6 +19,7 @@ class TimeOrigin(StrEnum):
     XMP_WRITTEN = "xmp_written"
     CONTAINER_CREATION = "container_creation"
     EXIF_MODIFIED = "exif_modified"
+    TAKEOUT = "takeout"
 
 
 class OffsetOrigin(StrEnum):

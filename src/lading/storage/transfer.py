@@ -168,6 +168,21 @@ def hash_file(root: SafeRoot, relative: str, *, meter: TransferMeter, stop: Stop
         return Hashed(digest.hexdigest(), file.size_bytes, file.mtime_ns)
 
 
+def hash_and_read(
+    root: SafeRoot, relative: str, *, bytes_max: int, meter: TransferMeter, stop: StopSignal
+) -> tuple[Hashed, bytes | None]:
+    """`hash_file`, and what was hashed; None in its place when that is more than `bytes_max`."""
+    stop.check()
+    digest, kept = _Digest(), bytearray()
+    with root.open(relative) as file:
+        reach(Step.FILE_OPENED)
+        for chunk in _hashed_chunks(file, digest, meter, stop, CHUNK_BYTES):
+            if file.size_bytes <= bytes_max:
+                kept += chunk
+        hashed = Hashed(digest.hexdigest(), file.size_bytes, file.mtime_ns)
+    return hashed, bytes(kept) if hashed.size_bytes <= bytes_max else None
+
+
 def verify_in_place(
     root: SafeRoot,
     relative: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -13,7 +14,8 @@ from lading.console.readers.photos_places import Area, country_of, label_of_plac
 from lading.db import Database
 from lading.library.live_photos import photo_places
 from lading.library.photo_companions import companions_of, pictures_of
-from lading.library.photo_values import DerivationFacts, FilePlace
+from lading.library.photo_sidecars import Sidecar, place_said, sidecars_of, time_said
+from lading.library.photo_values import FROM_SIDECAR, DerivationFacts, FilePlace
 from lading.library.tables import asset_file, derivation, photo, photo_file
 from lading.library.values import parse_detail
 
@@ -27,6 +29,8 @@ FROM_WORDS: Final[Mapping[str, str]] = {
     "xmp_written": "XMP, when it was written",
     "container_creation": "the file's own header",
     "exif_modified": "EXIF, when it was changed",
+    "takeout": "Google Photos, when it was taken",
+    FROM_SIDECAR: "a sidecar",
 }
 DOUBT_WORDS: Final[Mapping[str, str]] = {
     "undated": "It states no time that can be believed.",
@@ -53,6 +57,20 @@ class RefusedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarLine:
+    """What a sidecar says, and whether that counts; `why_not` is what could not be made of it."""
+
+    name: str
+    path: str
+    taken_at: datetime | None
+    taken_offset_min: int | None
+    place: str | None
+    time_counts: bool
+    place_counts: bool
+    why_not: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoView:
     """The photo's part of an asset. `companions` are (name, content hash) of what belongs to it."""
 
@@ -69,6 +87,7 @@ class PhotoView:
     derivations: Sequence[DerivationFacts]
     folders: Sequence[tuple[str, str]]
     companions: Sequence[tuple[str, str]]
+    sidecars: Sequence[SidecarLine]
 
 
 def read_photo(db: Database, asset_id: int) -> PhotoView | None:
@@ -84,6 +103,7 @@ def read_photo(db: Database, asset_id: int) -> PhotoView | None:
         ).all()
         places = _places(conn, asset_id)
         companions = _companions(conn, asset_id)
+        sidecars = sidecars_of(conn, asset_id)
     here = None if row.latitude is None else (float(row.latitude), float(row.longitude))
     camera = " ".join(part for part in (row.camera_make, row.camera_model) if part)
     return PhotoView(
@@ -108,6 +128,7 @@ def read_photo(db: Database, asset_id: int) -> PhotoView | None:
             )
         ),
         companions=companions,
+        sidecars=_sidecars(row, sidecars),
     )
 
 
@@ -124,6 +145,32 @@ def _companions(conn: Connection, asset_id: int) -> list[tuple[str, str]]:
         **pictures_of(conn, [asset_id]),
     }.get(asset_id, ())
     return [(FilePlace.at("", each.location).name, each.content_hash) for each in found]
+
+
+def _sidecars(row: Any, found: Sequence[Sidecar]) -> list[SidecarLine]:
+    time = time_said(found) if row.captured_from == FROM_SIDECAR else None
+    place = place_said(found) if row.place_from == FROM_SIDECAR else None
+    lines = []
+    for one in found:
+        said, where = one.said, None
+        if said.latitude is not None and said.longitude is not None:
+            here = (said.latitude, said.longitude)
+            where = label_of_place(*here, country_of(*here))
+        refused = [f"{each.text} ({each.why})" for each in _refused(said.detail)]
+        damaged = ["it cannot be read as a whole"] if said.detail.get("damaged_metadata") else []
+        lines.append(
+            SidecarLine(
+                name=one.name,
+                path=one.path,
+                taken_at=said.taken_at,
+                taken_offset_min=said.taken_offset_min,
+                place=where,
+                time_counts=one is time,
+                place_counts=one is place,
+                why_not=[*refused, *damaged],
+            )
+        )
+    return lines
 
 
 def _refused(detail: Mapping[str, Any]) -> list[RefusedLine]:

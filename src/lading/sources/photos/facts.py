@@ -14,7 +14,7 @@ from lading.library.tables import FileRole
 from lading.library.values import AssetFacts, FileFacts
 from lading.media.derive import Derivation, Derived, Part
 from lading.media.errors import MediaDamaged, MediaTooLarge, MediaUnreadable
-from lading.media.facts import CaptureTime, MediaFacts
+from lading.media.facts import CaptureTime, MediaFacts, RefusedPlace, RefusedTime
 from lading.media.kind import Family
 from lading.media.thumbnails import Thumbnail
 from lading.sources.photos.rules import capture_doubt
@@ -107,12 +107,8 @@ def _said(facts: MediaFacts, derived: Derived) -> PhotoFacts:
 
 def _detail(facts: MediaFacts, derived: Derived) -> Mapping[str, Any]:
     """What has no column: streams, what does not count and why, a name that says otherwise."""
-    refused_places = [asdict(one.stated) | {"reason": one.reason} for one in facts.refused_places]
     detail: dict[str, Any] = {
-        "refused_times": [asdict(one) for one in facts.refused_times],
-        "refused_places": [
-            {key: str(value) for key, value in place.items()} for place in refused_places
-        ],
+        **refused_detail(facts.refused_times, facts.refused_places),
         "damaged_metadata": list(facts.damaged_metadata),
         "streams": [asdict(one) for one in facts.streams],
         "named": list(derived.kind.named) if derived.kind.mislabelled else [],
@@ -121,6 +117,15 @@ def _detail(facts: MediaFacts, derived: Derived) -> Mapping[str, Any]:
     if offset_origin is not None:
         detail["offset_from"] = offset_origin.value
     return {name: value for name, value in detail.items() if value}
+
+
+def refused_detail(times: Iterable[RefusedTime], places: Iterable[RefusedPlace]) -> dict[str, Any]:
+    """What was stated and does not count, as `detail` has it."""
+    refused = [asdict(one.stated) | {"reason": one.reason} for one in places]
+    return {
+        "refused_times": [asdict(one) for one in times],
+        "refused_places": [{key: str(value) for key, value in place.items()} for place in refused],
+    }
 
 
 def _derivations(

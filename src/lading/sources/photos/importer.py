@@ -18,19 +18,21 @@ from lading.base.errors import InternalError, LadingError, MissingExtra, printab
 from lading.ingest.source import BatchRef, FetchContext, ItemRefused
 from lading.ledger.items import last_refusals
 from lading.ledger.states import Outcome
-from lading.library.photo_values import FilePlace, FileStamp, Photo
+from lading.library.photo_values import FilePlace, FileStamp, Photo, SidecarFacts
 from lading.library.photos import retire_file, save_photo, save_sidecar
 from lading.media.derive import Derivation, Wanted, derivations
 from lading.media.kind import kind_of_type, known_types
+from lading.media.limits import DEFAULT_LIMITS
 from lading.media.rules import Companion, sidecar_kind
 from lading.media.thumbnails import ThumbnailSpec
 from lading.sources.photos.deriving import Deriving, require_stamp
 from lading.sources.photos.facts import StoredThumbnail, photo_of, refusal
 from lading.sources.photos.reasons import REASONS, reason_of
 from lading.sources.photos.rules import SeenFile
+from lading.sources.photos.sidecars import read_sidecar
 from lading.storage.port import ObjectStore
 from lading.storage.roots import FileFacts, FileMissing, RootMissing, SafeRoot
-from lading.storage.transfer import hash_file
+from lading.storage.transfer import hash_and_read
 
 SIDECAR_TYPES: Final[Mapping[Companion | None, str]] = {
     Companion.XMP: "application/rdf+xml",
@@ -50,11 +52,12 @@ class ReadPhoto:
 
 @dataclass(frozen=True, slots=True)
 class ReadSidecar:
-    """A sidecar that was hashed, and the picture it belongs to."""
+    """A sidecar that was hashed, the picture it belongs to, and what it says of that."""
 
     stamp: FileStamp
     of: str
     sha256: str
+    said: SidecarFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +147,22 @@ class Importer:
         )
 
     def read_sidecar(self, file: SeenFile, context: FetchContext) -> ReadSidecar:
-        """Hash a sidecar. Raises `ItemRefused`."""
+        """Hash a sidecar, and read what it says. Raises `ItemRefused`."""
         with self._faults(file.name):
             location = self.place(file.name).location
             facts = self._root.stat(location)
-            found = hash_file(self._root, location, meter=context.meter, stop=context.stop)
+            found, data = hash_and_read(
+                self._root,
+                location,
+                bytes_max=DEFAULT_LIMITS.metadata_bytes_max,
+                meter=context.meter,
+                stop=context.stop,
+            )
             require_stamp(
                 location, file.stamp, FileFacts(found.size_bytes, found.mtime_ns, facts.inode)
             )
-        return ReadSidecar(file.stamp, file.of or "", found.sha256)
+        said = read_sidecar(sidecar_kind(file.name), data, DEFAULT_LIMITS)
+        return ReadSidecar(file.stamp, file.of or "", found.sha256, said)
 
     def require_gone(self, location: str) -> Vanished:
         """Look once more that nothing is there. Raises `ItemRefused`, `SourceMissing`."""
@@ -171,10 +181,12 @@ class Importer:
         match fetched:
             case ReadPhoto(stamp, photo):
                 return save_photo(conn, place, stamp, photo, batch_id=self._batch.id)
-            case ReadSidecar(stamp, of, sha256):
+            case ReadSidecar(stamp, of, sha256, said):
                 with self._faults(name):
                     kind = SIDECAR_TYPES[sidecar_kind(name)]
-                    return save_sidecar(conn, place, stamp, of=of, sha256=sha256, media_type=kind)
+                    return save_sidecar(
+                        conn, place, stamp, of=of, sha256=sha256, media_type=kind, said=said
+                    )
             case Vanished(location):
                 place = FilePlace.at(self._source, location)
                 return retire_file(conn, place, spare_last=self._batch.part)

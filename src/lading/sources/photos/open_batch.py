@@ -17,12 +17,16 @@ from lading.ingest.source import BatchRefused, Decided, FetchContext, Item, Plan
 from lading.ledger.states import Decision, Outcome
 from lading.library.photo_companions import originals_in, save_companions
 from lading.library.photo_queries import derivation_keys, files_of_folder, recorded_files
+from lading.library.photo_sidecars import share_sidecars, sidecar_readers
 from lading.library.photo_values import FileStamp, RecordedFile
 from lading.library.rules import ORIGINAL_ROLE
+from lading.library.statements import moment
+from lading.library.tables import FileRole
+from lading.media.rules import sidecar_kind
 from lading.sources.photos.discover import ACTION, TYPE, describe
 from lading.sources.photos.folders import Listing
 from lading.sources.photos.importer import Importer, ReadPhoto
-from lading.sources.photos.pairing import companions
+from lading.sources.photos.pairing import companions, edited_copies
 from lading.sources.photos.reasons import LASTING, REASONS, facts_of, reason_of
 from lading.sources.photos.rules import (
     SeenFile,
@@ -32,6 +36,7 @@ from lading.sources.photos.rules import (
     listing_digest,
     looks_unmounted,
 )
+from lading.sources.photos.sidecars import READER, is_read
 from lading.storage.roots import SafeRoot
 from lading.storage.transfer import Unmetered, hash_file
 
@@ -81,6 +86,7 @@ class FolderBatch:
         recorded = recorded_files(conn, self._source, self._folder, asked)
         made = derivation_keys(conn, {file.asset_id for file in recorded.values()})
         outdated = {name for name, file in recorded.items() if self._is_outdated(file, made)}
+        outdated |= _unread(conn, recorded)
         found = [self._decided(file, recorded, outdated, check_bytes) for file in files]
         if check_bytes or not items or items[0].kind != FILE:
             return found
@@ -113,6 +119,12 @@ class FolderBatch:
         """Pair what the folder holds now, whatever of it this import brought."""
         originals = originals_in(conn, self._source, self._folder)
         save_companions(conn, self._source, self._folder, originals, companions(originals))
+        edited = {
+            originals[copy].asset_id: originals[main].asset_id
+            for copy, main in edited_copies(originals).items()
+        }
+        if edited:
+            share_sidecars(conn, self._source, self._folder, edited, moment(conn))
 
     def _is_outdated(self, file: RecordedFile, made: Mapping[int, frozenset[str]]) -> bool:
         """Whether what is installed and configured now derives otherwise what is kept of it."""
@@ -262,6 +274,17 @@ def still_holds(planned: PlannedBatch, now: Listing) -> bool:
         elif there.get(file.name) != file.stamp:
             return False
     return True
+
+
+def _unread(conn: Connection, recorded: Mapping[str, RecordedFile]) -> set[str]:
+    """The sidecars of which is not known what this version reads in them."""
+    sidecars = {
+        name: file.file_id
+        for name, file in recorded.items()
+        if file.role == FileRole.SIDECAR and is_read(sidecar_kind(name))
+    }
+    readers = sidecar_readers(conn, sidecars.values()) if sidecars else {}
+    return {name for name, file_id in sidecars.items() if readers.get(file_id) != READER}
 
 
 def file_of(detail: Mapping[str, Any]) -> SeenFile:

@@ -5,6 +5,8 @@ No file is looked at here; what the library holds of each is given.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -14,6 +16,10 @@ from lading.media.rules import Belongs, Companion, folded, pair
 
 LIVE_VIDEO_S_MAX: Final = 10.0
 """The films of live photos take three seconds or so; a longer one stands for itself."""
+
+_EDITED: Final = re.compile(
+    r"(?P<stem>.+)-edited(?P<number>\(\d{1,4}\))?(?P<ending>\.[^.]+)", re.IGNORECASE | re.DOTALL
+)
 
 
 def belonging(names: Iterable[str]) -> tuple[Belongs, ...]:
@@ -45,6 +51,30 @@ def companions(originals: Mapping[str, HeldOriginal]) -> dict[str, CompanionOf]:
         if family[one.to] is Family.PICTURE
         and _bears_out(one.companion, family[one.name], originals[one.name])
     }
+
+
+def edited_copies(originals: Mapping[str, HeldOriginal]) -> dict[str, str]:
+    """The edited copies that Google's export has beside pictures, each with what it was made of.
+
+    `a-edited.jpg` is one of `a.jpg`, and `a-edited(1).jpg` of `a(1).jpg`; where there are two of
+    that name with other endings, nothing is guessed.
+    """
+    copies = {name: match for name in originals if (match := _EDITED.fullmatch(name))}
+    if not copies:
+        return {}
+    by_name = {folded(name): name for name in originals}
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in originals:
+        by_stem[_stem(name)].append(name)
+    found = {}
+    for name, match in copies.items():
+        stem = folded(match["stem"] + (match["number"] or ""))
+        same, alike = by_name.get(stem + folded(match["ending"])), by_stem.get(stem, [])
+        if same is not None:
+            found[name] = same
+        elif len(alike) == 1:
+            found[name] = alike[0]
+    return found
 
 
 def _stem(name: str) -> str:
