@@ -223,6 +223,13 @@ def test_yes_no_and_someone_else_are_taken_down_and_undone(changed: Served) -> N
         assert said(changed, second) == {ANNA: "suggested"}
         sight = visitor.press(sight, "They are this person", tick=[second], fill={"name": BERT})
         assert said(changed, second) == {BERT: "confirmed"}
+        # Enter in the field for the name presses the first button of the form, and no face's Yes.
+        form = next(
+            each
+            for each in sight.main.all("form")
+            if each.all("input", name="name", list="known-people")
+        )
+        assert form.all("button")[0].attributes["value"] == "assign"
         sight = visitor.press(
             sight, "They are somebody new of this name", tick=[third], fill={"name": "Gil <i>"}
         )
@@ -381,6 +388,7 @@ def test_only_what_waits_changes_while_a_page_is_looked_at(
     fragments = Fragments()
     people.live(fragments)
     caller = looked_at.accounts.caller_of_session(looked_at.session_of(Role.OPERATOR))
+    assert caller is not None
     for kinds, sent in (({"job_done"}, 1), ({"faces_decided"}, 1), ({"batch_found"}, 0)):
         tick = Tick(since=1, seq=2, at=datetime.now(UTC), kinds=frozenset(kinds))
         made = fragments.render(console, caller, ["people"], Visible(), tick)

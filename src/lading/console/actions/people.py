@@ -39,7 +39,7 @@ class FaceDecision(StrEnum):
     LOOK_AGAIN = "look_again"
 
 
-PICTURE_BYTES_MAX: Final = 32 << 20
+PICTURE_BYTES_MAX: Final = 32_000_000
 _LOOKING: Final = threading.Lock()
 ABOUT_A_PERSON: Final = (FaceDecision.CONFIRM, FaceDecision.REFUSE, FaceDecision.WITHDRAW)
 
