@@ -16,7 +16,7 @@ from lading.console.readers.photos_alike import read_groups
 from lading.console.readers.photos_folders import read_folder
 from lading.console.readers.photos_places import Area, read_places
 from lading.ledger.likeness_events import AlikeDecided
-from lading.ledger.queries import list_events
+from lading.ledger.queries import find_batch, list_events
 from lading.testing.console_imported import take_in
 from lading.testing.console_photos import (
     BURST,
@@ -33,6 +33,7 @@ from lading.testing.console_photos import (
 )
 from tests.console.browser.serving import Served
 from tests.console.visitor import Element, Sight, Visitor, visiting, work_on
+from tests.media.written import dng, write_video
 
 GetServed = Callable[[str], Served]
 
@@ -195,6 +196,49 @@ def test_a_folder_is_scanned_from_its_page(serve_own: GetServed) -> None:
         ]
         assert row["Where"] == "home/2023/lake.jpg home/scans/new.jpg"
         assert "lake.jpg" in names(operator.get("/photos/folders/home/scans"))
+
+
+def test_a_tile_bears_the_marks_of_its_raw_and_of_its_film(serve_own: GetServed) -> None:
+    own = serve_own("photos")
+    root = tree_of(own.lading)
+    (root / LARGE).with_suffix(".dng").write_bytes(dng())
+    identifier = {"com.apple.quicktime.content.identifier": "5B1F9A40-2E3C-4F0B"}
+    write_video((root / SMALL).with_suffix(".mov"), frames=3, metadata=identifier)
+    take_in(own.lading, PHOTOS)
+    with visiting(own) as viewer:
+        shown = viewer.get("/library/assets?q=lake").main.all("a", class_="tile")
+    marks = {
+        tile.one("b").text: [(mark.text, mark.attributes["title"]) for mark in tile.all("abbr")]
+        for tile in shown
+    }
+    assert marks[base(LARGE)] == [("+ RAW", "Has a RAW beside it")]
+    assert marks[base(SMALL)] == [("live", "Has a short film beside it")]
+    assert marks["lake.dng"] == marks["lake-small.mov"] == []
+
+
+def test_folders_have_their_paths_in_headings_crumbs_and_lists(serve_own: GetServed) -> None:
+    own = serve_own("photos")
+    deep = "trips/Portugal 2022/Lisbon and Porto/the second week"
+    folder = tree_of(own.lading) / deep
+    folder.mkdir(parents=True)
+    shutil.copy(tree_of(own.lading) / LARGE, folder)
+    take_in(own.lading, PHOTOS)
+    with own.lading.db.read() as conn:
+        short, long = find_batch(conn, "2024/garden"), find_batch(conn, deep)
+    with visiting(own) as viewer:
+        page = viewer.get(f"/import/batches/{short.id}")
+        assert page.main.one("h1").text == "Batch 2024/garden"
+        assert "Batch 2024/garden, items" in page.root.one("title").text
+        crumbs = viewer.get(f"/import/batches/{short.id}/items/1").main.one("nav", class_="crumbs")
+        assert [link.text for link in crumbs.all("a")] == ["Import media", "Batch 2024/garden"]
+        heading = viewer.get(f"/import/batches/{long.id}").main.one("h1").one("span")
+        assert (heading.text, heading.attributes["title"]) == (
+            "…/Lisbon and Porto/the second week",
+            deep,
+        )
+        for address in ("/import", "/jobs?view=done"):
+            links = {one.text for one in viewer.get(address).main.all("a")}
+            assert {"2024/garden", "…/Lisbon and Porto/the second week"} <= links, address
 
 
 def test_what_looks_alike_is_grouped_with_the_best_first(visitor: Visitor) -> None:

@@ -19,9 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lading.base.errors import printable
+from lading.base.naming import without_middle
 from lading.base.units import format_bytes
 
 PIPE_WIDTH: Final = 100_000
+NAME_WIDTH_MAX: Final = 48
 _RIGHT: Final = frozenset({"id", "items", "bytes", "job", "priority", "attempt", "seq"})
 
 
@@ -90,6 +92,11 @@ def cell(value: object) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     return printable(str(value))
+
+
+def in_table(name: str) -> str:
+    """A name that may be long, for a table: without its middle on a terminal, whole in a pipe."""
+    return without_middle(name, NAME_WIDTH_MAX) if sys.stdout.isatty() else name
 
 
 def moment(at: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Values as pages show them: sizes, numbers, instants in the viewer's zone, short names, spans."""
+"""Values as pages show them: sizes, numbers, instants in the viewer's zone, spans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lading.base.units import format_bytes, format_duration
 
 UNKNOWN: Final = "-"
-ID_SHOWN: Final = 8
 
 
 def format_number(number: float | None) -> str:
@@ -87,11 +86,6 @@ def format_eta(seconds: float | None) -> str:
 def format_share(share: float | None) -> str:
     """`41 %`, rounded down: 100 % means all of it."""
     return UNKNOWN if share is None else f"{int(share * 100)} %"
-
-
-def short_id(name: str) -> str:
-    """The first characters of a long name; short ones stay whole."""
-    return name if len(name) <= ID_SHOWN + 4 else name[:ID_SHOWN]
 
 
 def zone_of(name: str | None) -> tzinfo:

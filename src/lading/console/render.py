@@ -18,6 +18,7 @@ from litestar import Request, Response
 from markupsafe import Markup
 
 from lading.accounts.values import Caller, Permission
+from lading.base.naming import short_name
 from lading.base.reasons import Reason
 from lading.base.units import format_bytes, format_count, format_duration
 from lading.console import formats
@@ -297,7 +298,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "rate": formats.format_rate,
     "eta": formats.format_eta,
     "share": formats.format_share,
-    "short_id": formats.short_id,
+    "short_name": short_name,
     "utc": formats.format_utc,
     "pretty": _pretty,
     "capitalize_first": lambda text: text[:1].upper() + text[1:],

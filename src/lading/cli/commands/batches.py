@@ -94,7 +94,7 @@ def _show(page: BatchPage, jobs: dict[int, BatchJob], *, filtered: bool) -> None
         state = batch.state.value + (f" ({batch.reason})" if batch.reason else "")
         rows.append(
             (
-                batch.batch_key,
+                output.in_table(batch.batch_key),
                 batch.type,
                 batch.action,
                 state,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from lading.base.naming import is_id, short_name
 from lading.cli import output
 from lading.cli.session import Session, with_session
 from lading.jobs.queue import Queue
@@ -87,6 +88,10 @@ def progress_words(job: JobRow) -> str:
     return f"{done.items_processed:,}{total} items{failed}{moved}"
 
 
+def _batch_name(key: str) -> str:
+    return short_name(key) if is_id(key) else output.in_table(key)
+
+
 def _show(
     page: JobPage, keys: Mapping[int, str], counts: Mapping[JobState, int], intake: Intake
 ) -> None:
@@ -97,7 +102,7 @@ def _show(
                 (
                     job.id,
                     job.kind,
-                    keys.get(job.batch_id or 0, "")[:8],
+                    _batch_name(keys.get(job.batch_id or 0, "")),
                     f"{job.status} (stopping)" if job.stop_requested else job.status,
                     job.priority,
                     progress_words(job),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from lading.base.errors import RequestError
+from lading.base.naming import short_name
 from lading.bootstrap import Lading, open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON
@@ -67,7 +68,8 @@ def _decide(session: Session, lading: Lading, batch: Batch) -> bool:
     """Whether there are decisions to plan with, made now if need be."""
     if batch.state is BatchState.PREFLIGHT_PASSED:
         return True
-    with progress.shown(batch.batch_key[:8], quiet=session.as_json) as on_progress:
+    label = output.cell(short_name(batch.batch_key))
+    with progress.shown(label, quiet=session.as_json) as on_progress:
         done = lading.ingest.preflight(batch.id, actor=session.actor, on_progress=on_progress)
     return done.passed
 
@@ -86,7 +88,7 @@ def _show(plan: Plan, refused: Sequence[Batch], file: str | None) -> None:
     rows = []
     for part in plan.batches:
         decisions = output.counts(part.decisions)
-        about = (part.batch_key, part.type, part.action)
+        about = (output.in_table(part.batch_key), part.type, part.action)
         rows.append((*about, part.items_total, output.size(part.bytes_total), decisions))
     if rows:
         output.table(("batch", "type", "action", "items", "bytes", "would"), rows)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from lading.base.errors import LadingError
+from lading.base.naming import short_name
 from lading.bootstrap import open_lading
 from lading.cli import output, progress
 from lading.cli.failures import NEEDS_A_PERSON, report
@@ -35,8 +36,9 @@ def command(session: Session, batch_names: Sequence[str], hashes: bool) -> int:
         batches = by_names(lading.db, batch_names)
         reasons = Reasons(settings)
         for batch in batches:
+            label = output.cell(short_name(batch.batch_key))
             try:
-                with progress.shown(batch.batch_key[:8], quiet=session.as_json) as on_progress:
+                with progress.shown(label, quiet=session.as_json) as on_progress:
                     done = lading.ingest.preflight(
                         batch.id,
                         actor=session.actor,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from lading.base.naming import short_name
 from lading.base.units import format_count
 from lading.bootstrap import open_lading
 from lading.cli import output, progress
@@ -37,7 +38,7 @@ def command(session: Session, batch_names: Sequence[str], level: str) -> int:
         wanted: list[tuple[int | None, str | None]] = [(b.id, b.batch_key) for b in batches]
         wanted = wanted or [(None, None)]
         for number, key in wanted:
-            label = f"Verifying {key[:8]}" if key else "Verifying the library"
+            label = f"Verifying {output.cell(short_name(key))}" if key else "Verifying the library"
             with progress.shown(label, quiet=session.as_json) as on_progress:
                 done = lading.ingest.verify(
                     number, actor=session.actor, level=VerifyLevel(level), on_progress=on_progress

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from lading.accounts.values import Caller, Permission
+from lading.base.naming import short_name
 from lading.base.units import format_duration
 from lading.console.batch_words import offers_for, rest_of
 from lading.console.listing import PAGE_SIZES, Field, ListQuery, parse_instant, read_query
@@ -180,7 +181,7 @@ def item_page(
         section="/import",
         crumbs=[
             ("Import media", "/import"),
-            (f"Batch {batch.batch_key[:8]}", batch_url(batch)),
+            (f"Batch {short_name(batch.batch_key)}", batch_url(batch)),
         ],
         batch=batch,
         base=batch_url(batch),

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
 from lading.accounts.values import Caller, Permission
+from lading.base.naming import short_name
 from lading.console.listing import ListQuery, read_query
 from lading.console.live.fragments import Fragment, Fragments, Notice, Rows, Visible
 from lading.console.live.ticks import Tick
@@ -119,7 +120,7 @@ def import_page(
         export_query=_export_query(query),
         sources=sources,
         ever_scanned=any(source.last for source in sources),
-        example=queue.lines[0].batch.batch_key[:8] if queue.lines else None,
+        example=short_name(queue.lines[0].batch.batch_key) if queue.lines else None,
         next_in_line=read_next_in_line(console),
         priorities=PRIORITIES,
         priority_default=PRIORITY_DEFAULT,

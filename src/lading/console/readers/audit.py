@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from lading.base.naming import short_name
 from lading.console.listing import Field, ListQuery
 from lading.console.parts import Console
 from lading.db.counting import Count, count_capped
@@ -162,7 +163,7 @@ def _targets(event: EventView, batch_keys: Mapping[int, str]) -> list[Target]:
     found = []
     if event.batch_id is not None:
         key = batch_keys.get(event.batch_id, str(event.batch_id))
-        found.append(Target(f"batch {key[:8]}", f"/import/batches/{event.batch_id}"))
+        found.append(Target(f"batch {short_name(key)}", f"/import/batches/{event.batch_id}"))
     if event.job_id is not None:
         found.append(Target(f"job {event.job_id}", f"/jobs/{event.job_id}"))
     for name, words, path in (

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from lading.base.naming import short_name
 from lading.console.readers.import_queue import batch_url
 from lading.console.readers.library import (
     AssetCard,
@@ -176,7 +177,7 @@ def why_sentence(removal: Removal | None, batch: Batch | None) -> str:
     """Why something is in the trash, in a sentence."""
     if removal is None:
         return "The ledger's newest pages do not say how it came here."
-    named = f"batch {batch.batch_key[:8]}" if batch else f"batch number {removal.batch_id}"
+    named = f"batch {short_name(batch.batch_key)}" if batch else f"batch number {removal.batch_id}"
     match removal.way:
         case RemovalWay.BY_HAND:
             return f"Put here by {removal.actor}."
