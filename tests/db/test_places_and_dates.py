@@ -1,14 +1,15 @@
-"""Dates on the clock of a place and cells of a grid are the same on all three databases."""
+"""Dates of a place, cells of a grid and orders of names are the same on all three databases."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Double, Integer, literal, select
+from sqlalchemy import Double, Integer, String, literal, select
 
 from lading.db import Database
 from lading.db.grid_cells import grid_cell
+from lading.db.natural_order import natural_key
 from lading.db.types import UtcDateTime
 from lading.db.wall_clock import DAY, MONTH, YEAR, wall_date
 
@@ -41,3 +42,28 @@ def test_a_value_is_in_the_cell_that_it_begins_or_lies_in(database: Database) ->
     ]  # fmt: skip
     assert cell(16.0, -90, 30) == 3  # the farther half is not rounded up
     assert cell(178.4419, -180, 0.5) == 716
+
+
+def test_names_are_in_the_order_in_which_people_count(database: Database) -> None:
+    def key(text: str | None) -> object:
+        with database.read() as conn:
+            return conn.scalar(select(natural_key(literal(text, String()))))
+
+    names = [
+        "",
+        "2 b",
+        "10 a",
+        "IMG_9",
+        "IMG_09b",
+        "IMG_10",
+        "IMG_10 2",
+        "IMG_10 11",
+        "a" + "9" * 30,
+    ]
+    assert sorted(names, key=lambda name: str(key(name))) == names
+    assert key("IMG_007.jpg") == key("IMG_7.jpg") == "IMG_00000000000000000007.jpg"
+    assert (
+        key("caf\u00e9 \\1 100% 'x'")
+        == "caf\u00e9 \\00000000000000000001 00000000000000000100% 'x'"
+    )
+    assert key(None) is None

@@ -190,7 +190,7 @@ def test_dates_are_set_in_the_order_of_names_with_or_without_an_offset(
     bench: PhotosBench, database: Database, tmp_path: Path
 ) -> None:
     installation = installed(database, bench, tmp_path)
-    for number, name in enumerate(["3.jpg", "1.jpg", "2.jpg"]):
+    for number, name in enumerate(["10.jpg", "1.jpg", "9.jpg"]):
         bench.write(name, undated(number))
     installation.take_in()
     operations = installation.operations
@@ -200,7 +200,8 @@ def test_dates_are_set_in_the_order_of_names_with_or_without_an_offset(
     operations.start(Verb.SET_TAKEN, Targets(selection=chosen.key), given, actor=ACTOR)
     first = datetime(2001, 5, 6, 10, 38, tzinfo=UTC)
     assert taken(installation) == {
-        f"{number}.jpg": (first + timedelta(seconds=2 * (number - 1)), -210) for number in (1, 2, 3)
+        f"{name}.jpg": (first + timedelta(seconds=2 * place), -210)
+        for place, name in enumerate((1, 9, 10))
     }
     with installation.db.read() as conn:
         where = asset_conditions(AssetFilter(taken="2001-05-06"))

@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL
 
 from lading.base.errors import MissingExtra, RequestError
 from lading.db.errors import DatabaseConflict, DatabaseUnusable, translated
+from lading.db.natural_order import natural_key_of
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 30_000
 UNANSWERED_MAX_S: Final = 60
@@ -256,6 +257,7 @@ def _prepare_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> No
         "foreign_keys=ON",
     ):
         dbapi_connection.execute(f"PRAGMA {pragma}").close()
+    dbapi_connection.create_function("natural_key", 1, natural_key_of, deterministic=True)
     _use_wal(dbapi_connection)
 
 

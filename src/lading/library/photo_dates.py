@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    ScalarSelect,
     and_,
     bindparam,
     insert,
@@ -290,8 +291,8 @@ def is_corrected() -> ColumnElement[bool]:
     return _change_exists(_CHANGE.c.how != DateHow.OWN.value)
 
 
-def was_changed_last_by(operation: str) -> ColumnElement[bool]:
-    """That the time of an `asset` is as this operation left it."""
+def was_changed_last_by(operation: str | ScalarSelect[str]) -> ColumnElement[bool]:
+    """That the time of an `asset` is as this operation left it, given by its key."""
     return _change_exists(_CHANGE.c.operation == operation)
 
 

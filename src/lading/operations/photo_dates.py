@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
+from lading.db.natural_order import natural_key
 from lading.ledger.chain import Entry
 from lading.ledger.photo_events import PhotoDatesChanged
 from lading.library.photo_companions import companions_of
@@ -186,9 +187,10 @@ def _stated(conn: Connection, asset_ids: Collection[int]) -> dict[int, Taken]:
 def _places_by_name(
     conn: Connection, selection_id: int, asset_ids: Collection[int]
 ) -> dict[int, int]:
-    """The place of each among all members in the order of their names, from 0."""
+    """The place of each from 0 among all members, as people order names: `a9` before `a10`."""
     member = selection_member.c
-    order = func.row_number().over(order_by=(func.coalesce(asset.c.title, ""), asset.c.id))
+    name = func.coalesce(asset.c.title, "")
+    order = func.row_number().over(order_by=(natural_key(name), name, asset.c.id))
     ranked = (
         select(member.target_id, order.label("place"))
         .select_from(selection_member.join(asset, asset.c.id == member.target_id))

@@ -48,7 +48,7 @@ from lading.operations.acknowledging import BATCH, JOB, is_acknowledged
 from lading.operations.filters import CONTAINER_KINDS, bytes_column, name_column, table_of
 from lading.operations.photo_dates import DATE_VERBS
 from lading.operations.rules import Judged, judge_batch, judge_date, judge_holding, judge_job
-from lading.operations.tables import selection_member
+from lading.operations.tables import operation, selection_member
 from lading.operations.values import Resource, Verb
 
 _ENDED_BADLY: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
@@ -220,7 +220,10 @@ def _dates(verb: Verb, params: Mapping[str, Any], selection_id: int) -> Subject:
             and_(asset.c.captured_at >= first, asset.c.captured_at < end),
         )
     elif verb is Verb.RESTORE_TAKEN:
-        standing = was_changed_last_by(of_operation) if of_operation else is_corrected()
+        # What an earlier chunk put back along with another one is done as well.
+        mine = select(operation.c.key).where(operation.c.selection_id == selection_id)
+        own = or_(is_corrected(), was_changed_last_by(mine.scalar_subquery()))
+        standing = was_changed_last_by(of_operation) if of_operation else own
     facts = [
         _flag("photo", photo.c.asset_id.is_not(None)),
         _flag("dated", or_(asset.c.captured_at.is_not(None), clock_is_wrong())),
