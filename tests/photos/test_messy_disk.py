@@ -119,6 +119,29 @@ def test_a_file_that_is_still_being_copied_is_taken_in_when_it_is_whole(tmp_path
     assert {row.sha256 for row in newcomer.files().values()} == {hashlib.sha256(data).hexdigest()}
 
 
+def test_what_was_refused_is_an_error_once_and_again_when_it_is_another(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path / "disk")
+    newcomer.root.mkdir()
+    spoiled, other = newcomer.root / "spoiled.jpg", newcomer.root / "other.jpg"
+    spoiled.write_bytes(b"no picture")
+    other.write_bytes(b"no picture either")
+    newcomer.take_in(drained=1)
+
+    # The folder changes, and what is left in it does not.
+    other.unlink()
+    newcomer.program.run("scan", "home")
+    told = newcomer.program.run("queue", "--all-ready").stdout
+    assert "refused: all_rejected: All that is left of it was refused before" in told
+    assert newcomer.program.run("queue", ".", status=1).stdout.count("all_rejected") == 1
+
+    spoiled.write_bytes(b"still none")
+    newcomer.take_in(drained=1)
+    (newcomer.root / "a.jpg").write_bytes(jpeg(1))
+    newcomer.take_in()
+    outcomes = newcomer.batches()["."]["account"]["outcomes"]
+    assert (outcomes["created"], outcomes["rejected"] + outcomes["failed"]) == (1, 1)
+
+
 def test_people_are_named_on_a_new_disk_and_stay_so_when_it_is_sorted(tmp_path: Path) -> None:
     newcomer = Newcomer(tmp_path / "disk", "\n[faces]\nenabled = true\nprocesses = 1\n")
     program = newcomer.program
@@ -181,8 +204,8 @@ def _try_all_of(disk: MessyDisk) -> None:
 
     run = _sort(newcomer, before)
     sorted_tree = manifest(disk.root)
-    # Where nothing but spoiled files is left, there is nothing to queue, which is said.
-    newcomer.take_in("--accept-root", queued=1)
+    # Where nothing but spoiled files is left, there is nothing to queue. That is no news.
+    newcomer.take_in("--accept-root")
     assert (manifest(disk.root), _assets(newcomer)) == (sorted_tree, assets)
     assert set(newcomer.files()) == {
         path for path in sorted_tree if sorted_tree[path][0] in {one[0] for one in assets}
@@ -191,7 +214,7 @@ def _try_all_of(disk: MessyDisk) -> None:
     newcomer.program.run("photos", "sort", "--undo", run)
     newcomer.program.run("worker", "--drain")
     assert manifest(disk.root) == before
-    newcomer.take_in("--accept-root", drained=1)
+    newcomer.take_in("--accept-root")
     assert (set(newcomer.files()), _assets(newcomer)) == (held, assets)
     _require_said_beside(newcomer, disk)
     report = newcomer.program.json("verify", "--level", "sha256")["reports"][0]

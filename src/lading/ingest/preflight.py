@@ -47,6 +47,7 @@ from lading.ledger.items import (
     count_decisions,
     delete_unused_decisions,
     insert_items,
+    refused_anew,
 )
 from lading.ledger.states import (
     ACTIVE_BATCH_STATES,
@@ -71,7 +72,10 @@ class BatchBusy(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class PreflightReport:
-    """What preflight decided; `reason` is the code that speaks against the whole batch."""
+    """What preflight decided; `reason` is the code that speaks against the whole batch.
+
+    `known` says that each refused item was refused just so before, which people were told then.
+    """
 
     batch_id: int
     batch_key: str
@@ -82,6 +86,7 @@ class PreflightReport:
     plan_digest: str | None = None
     reason: str | None = None
     error: dict[str, object] | None = None
+    known: bool = False
 
     @property
     def passed(self) -> bool:
@@ -298,7 +303,15 @@ def _pass(
     )
     chain.append(conn, event, actor=actor, source=batch.source, batch_id=batch.id)
     return PreflightReport(
-        batch.id, batch.batch_key, state, decisions, tally.items, tally.bytes, tally.digest, reason
+        batch.id,
+        batch.batch_key,
+        state,
+        decisions,
+        tally.items,
+        tally.bytes,
+        tally.digest,
+        reason,
+        known=reason is not None and not refused_anew(conn, batch.id, batch.revision),
     )
 
 

@@ -41,7 +41,10 @@ class QueueOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueResult:
-    """What became of one batch; `reason` is a code, `sentence` says it in words."""
+    """What became of one batch; `reason` is a code, `sentence` says it in words.
+
+    `known` is of a refused one in which nothing changed since it was refused before.
+    """
 
     batch_id: int
     batch_key: str
@@ -50,6 +53,7 @@ class QueueResult:
     reason: str | None = None
     sentence: str | None = None
     decisions: dict[str, int] | None = None
+    known: bool = False
 
 
 def queue_batches(
@@ -123,6 +127,8 @@ def _queue_one(request: _Request, batch: Batch) -> QueueResult:
         report = preflight(request.parts, batch_id, actor=request.actor, stop=request.stop)
         if not report.passed:
             sentence = "Preflight found nothing of it that can be imported."
+            if report.known:
+                sentence = "All that is left of it was refused before, and has not changed."
             return QueueResult(
                 batch_id,
                 key,
@@ -131,6 +137,7 @@ def _queue_one(request: _Request, batch: Batch) -> QueueResult:
                 report.reason,
                 str(report.error["message"]) if report.error else sentence,
                 report.decisions,
+                report.known,
             )
     job_id = None if request.dry_run else db.run(lambda conn: _enqueue(conn, request, batch_id))
     return QueueResult(batch_id, key, QueueOutcome.QUEUED, job_id)

@@ -161,6 +161,36 @@ def last_refusals(
     }
 
 
+def refused_anew(conn: Connection, batch_id: int, revision: int) -> bool:
+    """Whether an item of this revision was refused or failed and was not just so before.
+
+    Just so: when the batch was decided about last, for the same reason and with the same detail.
+    What fails without a reason is always new. Reads until it finds one, some items at a time.
+    """
+    after = -1
+    while True:
+        rows = conn.execute(
+            select(_item.seq, _item.item_key, _item.reason, _item.detail)
+            .where(
+                _item.batch_id == batch_id,
+                _item.revision == revision,
+                _item.seq > after,
+                _item.outcome.in_([Outcome.REJECTED.value, Outcome.FAILED.value]),
+            )
+            .order_by(_item.seq)
+            .limit(PAGE_ITEMS)
+        ).all()
+        keys = [row.item_key for row in rows]
+        before = last_refusals(conn, batch_id, before_revision=revision, keys=keys) if keys else {}
+        for row in rows:
+            detail = json.loads(row.detail) if row.detail else {}
+            if before.get(row.item_key) != (row.reason, detail):
+                return True
+        if len(rows) < PAGE_ITEMS:
+            return False
+        after = rows[-1].seq
+
+
 def recorded_items(
     conn: Connection, batch_id: int, revision: int, first_seq: int, count: int
 ) -> dict[int, RecordedItem]:

@@ -65,7 +65,8 @@ def command(
     """Give batches to the workers.
 
     Batches are preflighted first where needed. One that cannot be queued does not stop the
-    others; the status is then 1. A batch that a job has already is skipped.
+    others; the status is then 1. A batch that a job has already is skipped. One that is not named,
+    and of which nothing is left but what was refused before, is told of and leaves the status 0.
     """
     ways = [bool(batch_names), all_ready, bool(states), plan_file is not None]
     if sum(ways) != 1:
@@ -86,7 +87,10 @@ def command(
         output.emit({"results": results, "dry_run": dry_run})
     else:
         _show_summary(results, dry_run=dry_run)
-    refused = any(result.outcome is QueueOutcome.REFUSED for result in results)
+    refused = any(
+        result.outcome is QueueOutcome.REFUSED and not (result.known and (all_ready or states))
+        for result in results
+    )
     return NEEDS_A_PERSON if refused else 0
 
 

@@ -21,9 +21,11 @@ from lading.cli.session import Session, with_session
 from lading.cli.setting_up import set_up_on_first_use
 from lading.jobs.signals import install_signal_handlers
 from lading.jobs.worker import Worker
+from lading.ledger.batches import get_batches
 from lading.ledger.events import BatchFinished
+from lading.ledger.items import refused_anew
 from lading.ledger.queries import EVENTS_PAGE, list_events
-from lading.ledger.states import BatchState
+from lading.ledger.states import BatchState, Outcome
 from lading.ledger.tables import ledger_head
 
 _log = structlog.get_logger("lading.worker")
@@ -43,7 +45,8 @@ def command(session: Session, drain: bool, slots: int | None, until_stdin_ends: 
 
     SIGTERM and SIGINT end it in order: the item in hand is finished or rolled back, and its job
     goes back in line; the status is then 0. A second signal ends it at once, which loses nothing
-    either. With --drain the status is 1 when a job failed or a batch was not imported whole.
+    either. With --drain the status is 1 when a job failed or a batch was not imported whole; files
+    that were refused before, and have not changed, do not count.
     """
     settings = session.load_settings()
     configure_logs(settings.log, debug=session.debug)
@@ -114,13 +117,28 @@ def _last_event_seq(lading: Lading) -> int:
 
 
 def _batches_not_whole(lading: Lading, after: int, worker: str) -> int:
-    """How many batches this worker finished since `after` that are not wholly imported."""
+    """How many batches this worker finished since `after` and could not import as before.
+
+    What was refused just so before was told then.
+    """
     unwhole = 0
     while True:
         with lading.db.read() as conn:
             events = list_events(conn, after=after, kinds=[BatchFinished.kind])
-        mine = [event.payload for event in events if event.actor == f"worker:{worker}"]
-        unwhole += sum(1 for payload in mine if payload["state"] != BatchState.IMPORTED)
+            short = [
+                (event.batch_id, event.payload["outcomes"])
+                for event in events
+                if event.actor == f"worker:{worker}"
+                and event.payload["state"] != BatchState.IMPORTED
+            ]
+            batches = get_batches(conn, {batch_id for batch_id, _ in short if batch_id})
+            unwhole += sum(
+                1
+                for batch_id, outcomes in short
+                if (batch := batches.get(batch_id or 0)) is None
+                or outcomes.get(Outcome.PENDING)
+                or refused_anew(conn, batch.id, batch.revision)
+            )
         if len(events) < EVENTS_PAGE:
             return unwhole
         after = events[-1].seq
