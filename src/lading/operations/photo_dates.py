@@ -89,14 +89,14 @@ def date_photos(
     if wanted.verb is Verb.SET_TAKEN:
         dates |= {other: dates[main] for other, main in along.items() if main in dates}
     done = change_dates(conn, dates, operation=wanted.key)
-    known = dated_photos(conn, dates)
+    known = dated_photos(conn, [*dates, *targets])
     event = PhotoDatesChanged(
         operation=wanted.key,
         verb=wanted.verb.value,
         content_hashes=sorted(known[number].content_hash for number in done),
         params=dict(wanted.params) or None,
     )
-    # One that was dated along with another a moment ago is done as well.
+    # One that was dated along with another, now or in an earlier chunk, is done as well.
     mine = {number for number, one in known.items() if one.operation == wanted.key}
     return mine, [Entry(event, wanted.actor)] if done else []
 
