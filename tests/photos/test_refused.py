@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from lading.db import Database
+from lading.ledger.queries import list_items
 from lading.ledger.states import BatchState
 from lading.sources.photos import deriving
 from lading.sources.photos.deriving import Deriving
 from lading.sources.photos.importer import Importer
+from lading.sources.photos.options import BadPhotosOptions
 from lading.storage.roots import FileUnreadable
 from lading.testing.installation import ACTOR, Installation
 from tests.library.things import watched
@@ -115,9 +117,35 @@ def test_files_that_were_refused_are_remembered_by_one_statement(
     for number in range(3):
         bench.write(f"a/{number}.jpg", b"\xff\xd8\xff" + bytes(number + 1))
     installation.take_in()
-    assert cost() == 1
+    assert cost() == 2  # one more, as nothing else is left: is any of it news?
     for number in range(3, 40):
         bench.write(f"a/{number}.jpg", b"\xff\xd8\xff" + bytes(number + 1))
     installation.scan()
     assert cost() == 1
     assert len(files(installation)) == 0
+
+
+def test_a_picture_of_more_pixels_than_its_source_allows_is_taken_in_when_that_is_raised(
+    bench: PhotosBench, sqlite_database: Database, tmp_path: Path
+) -> None:
+    installation = installed(sqlite_database, bench, tmp_path)
+    source = installation.sources["home"]
+    source.options = bench.opened(pixels_max=10_000).options  # type: ignore[attr-defined]
+    bench.write("album/wide.jpg", jpeg(1, side=200))
+    (batch_id,) = installation.take_in()
+    assert installation.batch(batch_id).state is BatchState.FAILED
+    with installation.db.read() as conn:
+        ([item], _) = list_items(conn, installation.batch(batch_id))
+    assert item.reason == "unreadable"
+    assert item.detail["expected"] == "at most 10,000 (pixels_max)"
+    assert item.detail["found"].startswith("media_too_large: ")
+    source.options = bench.opened(pixels_max=1_000_000).options  # type: ignore[attr-defined]
+    installation.ingest.queue([batch_id], actor=ACTOR)
+    installation.drain()
+    assert outcomes(installation, "album") == {"created": 1}
+
+
+@pytest.mark.parametrize("wrong", [0, "many", 10**12])
+def test_how_many_pixels_are_allowed_is_a_number(bench: PhotosBench, wrong: object) -> None:
+    with pytest.raises(BadPhotosOptions, match="pixels_max is a whole number"):
+        bench.opened(pixels_max=wrong)

@@ -8,6 +8,7 @@ import os
 from typing import Any, BinaryIO, Final, cast
 
 from lading.base.errors import SourceError
+from lading.base.units import format_bytes
 from lading.media.errors import MediaTooLarge
 from lading.media.limits import DEFAULT_LIMITS, Limits
 from lading.media.packages import vips
@@ -62,8 +63,9 @@ class Content:
             raise MediaTooLarge(
                 "A file of its kind is decoded in memory, and it is too large for that",
                 subject=self.name,
-                expected=f"at most {self.limits.decoded_bytes_max} bytes (decoded_bytes_max)",
-                found=f"{self.size_bytes} bytes",
+                expected=f"at most {format_bytes(self.limits.decoded_bytes_max)}",
+                found=format_bytes(self.size_bytes),
+                next_step="Keep a JPEG or TIFF of it beside it; those are not held in memory.",
             )
         return self._read_all()
 

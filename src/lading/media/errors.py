@@ -40,7 +40,9 @@ class MediaTooLarge(MediaUnreadable):
     """Decoding it would take more than the limits allow, as a decompression bomb does."""
 
     code = "media_too_large"
-    next_step = "If the picture is meant to be so large, raise the named limit."
+    next_step = (
+        "If it is meant to be so large, raise `pixels_max` of its source."
+    )
 
 
 @contextmanager

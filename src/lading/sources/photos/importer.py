@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -83,6 +83,7 @@ class Importer:
         deriving: Deriving,
         *,
         thumbnail_side: int,
+        pixels_max: int,
         batch: BatchRef,
         require_root: Callable[[], None],
     ) -> None:
@@ -90,7 +91,10 @@ class Importer:
         self._folder = folder
         self._root = root
         self._deriving = deriving
-        self._wanted = Wanted(thumbnails=(ThumbnailSpec(thumbnail_side),))
+        self._wanted = Wanted(
+            thumbnails=(ThumbnailSpec(thumbnail_side),),
+            limits=replace(DEFAULT_LIMITS, pixels_max=pixels_max),
+        )
         self._derivations: dict[str, Sequence[Derivation]] = {}
         self._batch = batch
         self._require_root = require_root
@@ -114,6 +118,8 @@ class Importer:
     def decoders(self) -> str:
         """What tells all that reads files now from what may read others."""
         keys = [one.key for kind in sorted(known_types()) for one in self.derivations(kind)]
+        if self._wanted.limits != DEFAULT_LIMITS:
+            keys.append(f"pixels_max={self._wanted.limits.pixels_max}")
         return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:_DIGEST_CHARS]
 
     def last_refusals(

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from lading.base.errors import RequestError
+from lading.media.limits import DEFAULT_LIMITS
 
 SIDE_WAYS_MAX: Final = 64
 THUMBNAIL_SIDE_MAX: Final = 4096
+PIXELS_MAX: Final = 10_000_000_000
 
 
 class BadPhotosOptions(RequestError):
@@ -30,8 +32,9 @@ class PhotosOptions:
     `full_every_h` hours all files of a folder are looked at, not the folder alone; 0 is always.
     `ignore` are patterns of names. Files are looked into by `threads`, or by so many `processes`
     when that is not 0. A folder that still is there and lost all of more than `vanish_files_max`
-    files is not believed. Without `inodes`, they are not compared: some file systems make them up.
-    With `watch`, workers ask for a scan soon after something changed.
+    files is not believed. A picture of more than `pixels_max` is not decoded, and refused. Without
+    `inodes`, they are not compared: some file systems make them up. With `watch`, workers ask for
+    a scan soon after something changed.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class PhotosOptions:
     processes: int = 0
     thumbnail_side: int = 512
     vanish_files_max: int = 100
+    pixels_max: int = DEFAULT_LIMITS.pixels_max
     inodes: bool = True
     watch: bool = False
 
@@ -71,6 +75,7 @@ def parse_options(name: str, options: Mapping[str, Any]) -> PhotosOptions:
         processes=reader.whole("processes", 0, 0, SIDE_WAYS_MAX),
         thumbnail_side=reader.whole("thumbnail_side", 512, 16, THUMBNAIL_SIDE_MAX),
         vanish_files_max=reader.whole("vanish_files_max", 100, 0, 2**31 - 1),
+        pixels_max=reader.whole("pixels_max", DEFAULT_LIMITS.pixels_max, 1, PIXELS_MAX),
         inodes=reader.flag("inodes", default=True),
         watch=reader.flag("watch", default=False),
     )

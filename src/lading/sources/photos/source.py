@@ -214,6 +214,7 @@ class PhotosSource:
             self._root,
             self._deriving,
             thumbnail_side=self.options.thumbnail_side,
+            pixels_max=self.options.pixels_max,
             batch=batch,
             require_root=partial(self._require, identity),
         )
