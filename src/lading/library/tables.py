@@ -113,6 +113,7 @@ photo = table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_photo_place", "latitude", "longitude"),
+    Index("ix_photo_camera", "camera_model", "camera_make", "asset_id"),
 )
 
 photo_file = table(
