@@ -17,7 +17,7 @@ document.addEventListener('focusin', event => {
 function step(by) {
   const all = rows(), at = all.indexOf(currentRow());
   const row = all[at < 0 ? 0 : at + by];
-  row?.querySelector('th a[href], a[href], input, button, summary')?.focus();
+  row?.querySelector('th a[href], a[href], input:not([type=hidden]), button, summary')?.focus();
   return all.length > 0;
 }
 
