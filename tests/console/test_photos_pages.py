@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import event
@@ -214,6 +215,27 @@ def test_a_tile_bears_the_marks_of_its_raw_and_of_its_film(serve_own: GetServed)
     assert marks[base(LARGE)] == [("+ RAW", "Has a RAW beside it")]
     assert marks[base(SMALL)] == [("live", "Has a short film beside it")]
     assert marks["lake.dng"] == marks["lake-small.mov"] == []
+
+
+def test_assets_are_narrowed_to_a_camera_and_selected_so(visitor: Visitor) -> None:
+    page = visitor.get("/library/assets?camera=X100&limit=100")
+    choice = page.main.one("select", name="camera")
+    assert [(one.text, "selected" in one.attributes) for one in choice.all("option")] == [
+        ("Any", False),
+        ("X100", True),
+    ]
+    taken = set(names(page))
+    assert {base(LARGE), base(ODD)} <= taken
+    assert not {base(name) for name in UNDATED} & taken
+    [everything] = [
+        one.attributes["formaction"]
+        for one in visitor.get("/library/assets?camera=X100&limit=25").main.all("button")
+        if "data-select-all" in one.attributes
+    ]
+    assert dict(parse_qsl(urlsplit(everything).query))["camera"] == "X100"
+    listed = visitor.client.get("/api/v1/assets?camera=X100&limit=100").json()
+    assert {one["title"] for one in listed["items"]} == taken
+    assert visitor.client.get("/api/v1/assets?camera=X1000").json()["items"] == []
 
 
 def test_folders_have_their_paths_in_headings_crumbs_and_lists(serve_own: GetServed) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from lading.db import Database
 from lading.db.counting import Count
@@ -20,6 +20,7 @@ from lading.library.browsing import (
     asset_facets,
     browse_assets,
     count_browsed,
+    list_cameras,
     neighbours,
 )
 from lading.library.filters import (
@@ -32,7 +33,7 @@ from lading.library.filters import (
 )
 from lading.library.known import UnknownAsset
 from lading.library.queries import list_assets, list_containers
-from lading.library.tables import ContainerKind, asset
+from lading.library.tables import ContainerKind, asset, photo
 from lading.library.visibility import visible_to
 from tests.library.things import Photo, a_file, digest, gallery, save, save_gallery
 
@@ -266,3 +267,30 @@ def test_what_is_typed_is_read_as_all_that_it_may_mean(text: str | None, search:
 def test_no_filter_is_no_condition_but_the_trash() -> None:
     assert len(asset_conditions(AssetFilter())) == 1
     assert asset_conditions(AssetFilter(deleted=None, q=" ")) == []
+
+
+def test_photos_are_found_by_camera_and_by_make_where_no_model_is_stated(
+    database: Database,
+) -> None:
+    stated = {
+        "one": ("Canon", "EOS 5D"),
+        "two": ("Canon", None),
+        "three": ("Fuji", "X100"),
+        "four": ("Fuji", "Canon"),
+        "five": (None, None),
+    }
+    save(database, *(Photo(title) for title in stated), batch_id=1)
+    with database.write() as conn:
+        ids = {row.title: row.id for row in conn.execute(select(asset.c.title, asset.c.id))}
+        rows = [
+            {"asset_id": ids[title], "camera_make": make, "camera_model": model}
+            | {"orientation": 1, "frames": 1, "created_at": MAY, "updated_at": MAY}
+            for title, (make, model) in stated.items()
+        ]
+        conn.execute(insert(photo), rows)
+    with database.read() as conn:
+        assert list_cameras(conn) == ["Canon", "EOS 5D", "X100"]
+    assert shown(database, AssetFilter(camera="EOS 5D")) == ["one"]
+    assert set(shown(database, AssetFilter(camera="Canon"))) == {"two", "four"}
+    assert shown(database, AssetFilter(camera="X100", q="three")) == ["three"]
+    assert shown(database, AssetFilter(camera="X10")) == []

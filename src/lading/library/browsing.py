@@ -16,10 +16,11 @@ from lading.db.counting import COUNT_CAP, Count, count_capped, count_each_capped
 from lading.db.keyset import Key, Position, beyond, sorting, walk_page
 from lading.library.filters import AssetFilter, asset_conditions
 from lading.library.known import UnknownAsset, asset_row
-from lading.library.tables import asset
+from lading.library.tables import asset, photo
 from lading.library.values import AssetRow
 
 FACETS_MAX: Final = 50
+CAMERAS_MAX: Final = 200
 _DATED, _UNDATED = 0, 1
 
 _PART: Final = case((asset.c.captured_at.is_(None), _UNDATED), else_=_DATED).label("part")
@@ -155,6 +156,14 @@ def asset_facets(conn: Connection, filters: AssetFilter) -> list[Facet]:
         Facet(kind.asset_type, kind.asset_subtype, counts.get((kind[0], kind[1]), Count(0)))
         for kind in kinds
     ]
+
+
+def list_cameras(conn: Connection) -> list[str]:
+    """The cameras that photos were taken with: models, or makes where no model is stated."""
+    model, make = photo.c.camera_model, photo.c.camera_make
+    pairs = select(model, make).distinct().order_by(model, make).limit(CAMERAS_MAX)
+    names = {row.camera_model or row.camera_make for row in conn.execute(pairs)}
+    return sorted(name for name in names if name)
 
 
 def count_browsed(

@@ -27,6 +27,7 @@ from lading.library.tables import (
     asset,
     asset_cover,
     asset_file,
+    photo,
     site,
 )
 
@@ -55,7 +56,8 @@ class AssetFilter:
     `deleted`: only those in the trash, only the others, or all. `site` is the key of a site that
     sees them. `q` is words of a title, the beginning of a content hash, or the name of a file.
     `beside`: only the RAWs and films that belong to a picture, or none of them. `taken` is a part
-    of the timeline of photos, and matches what it shows.
+    of the timeline of photos, and matches what it shows. `camera` is a model, or the make where
+    a photo states no model, as `list_cameras` names them.
     """
 
     types: Sequence[str] = ()
@@ -71,6 +73,7 @@ class AssetFilter:
     created_before: datetime | None = None
     deleted: bool | None = False
     taken: str | None = None
+    camera: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,8 @@ def asset_conditions(filters: AssetFilter) -> list[ColumnElement[bool]]:
         found.append(_search_condition(parse_search(filters.q)))
     if filters.taken is not None:
         found.append(in_timeline(filters.taken))
+    if filters.camera is not None:
+        found.append(_taken_with(filters.camera))
     if filters.site is not None:
         found += [asset.c.deleted_at.is_(None), _seen_by(filters.site)]
     return found
@@ -190,6 +195,13 @@ def _has_file(role: FileRole) -> ColumnElement[bool]:
         .correlate(asset)
         .exists()
     )
+
+
+def _taken_with(camera: str) -> ColumnElement[bool]:
+    model, make = photo.c.camera_model, photo.c.camera_make
+    stated = or_(model == camera, and_(model.is_(None), make == camera))
+    # Not correlated: each planner then walks the index of cameras, or the list where it is shorter.
+    return asset.c.id.in_(select(photo.c.asset_id).where(stated))
 
 
 def _cover_condition(state: CoverState) -> ColumnElement[bool]:

@@ -21,6 +21,7 @@ from lading.console.readers.library import (
     asset_filter,
     kind_word,
     read_assets,
+    read_cameras,
 )
 from lading.console.readers.operations import LIST_OF, told_of
 from lading.console.readers.sites import read_packages
@@ -85,6 +86,7 @@ def assets_page(
         listed=listed,
         view=query.extra.get("view", "grid"),
         kinds=_facets(query, listed.facets),
+        cameras=read_cameras(console.lading.db),
         all_kinds_url=query.url(type=None, subtype=None),
         field_names=[known.name for known in ASSET_FIELDS],
         sort_words=SORT_WORDS,

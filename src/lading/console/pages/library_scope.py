@@ -177,6 +177,7 @@ def assets_selection(filters: AssetFilter) -> str:
             has_hls=filters.has_hls,
             beside=filters.beside,
             cover=filters.cover,
+            camera=filters.camera,
             created_after=filters.created_after,
             created_before=filters.created_before,
             site=filters.site,

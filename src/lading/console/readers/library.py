@@ -21,7 +21,14 @@ from lading.db import Database
 from lading.db.counting import Count, count_capped
 from lading.ledger.batches import Batch, get_batches
 from lading.ledger.queries import EventView
-from lading.library.browsing import AssetSort, Facet, asset_facets, browse_assets, count_browsed
+from lading.library.browsing import (
+    AssetSort,
+    Facet,
+    asset_facets,
+    browse_assets,
+    count_browsed,
+    list_cameras,
+)
 from lading.library.containers import (
     MemberCount,
     UnknownContainer,
@@ -78,6 +85,7 @@ ASSET_FIELDS: Final = (
     Field("hls", "Streaming", {"yes": "with", "no": "without"}),
     Field("beside", "Beside a picture", {"no": "left out", "yes": "only those"}),
     Field("cover", "Cover", {"present": "has one", "awaited": "awaited", "none": "none"}),
+    Field("camera", "Camera"),
     Field("arrived_after", "Arrived from", kind="instant"),
     Field("arrived_before", "Arrived before", kind="instant"),
 )
@@ -244,6 +252,7 @@ def asset_filter(query: ListQuery, site: str | None = None) -> AssetFilter:
         has_hls=_yes_or_no(query.one("hls")),
         beside=_yes_or_no(query.one("beside")),
         cover=CoverState(cover) if cover else None,
+        camera=query.one("camera"),
         created_after=query.instant("arrived_after"),
         created_before=query.instant("arrived_before"),
         site=site,
@@ -277,6 +286,12 @@ def read_assets(
             prev_cursor=page.prev_cursor,
             site=filters.site,
         )
+
+
+def read_cameras(db: Database) -> list[str]:
+    """What a list of assets can be narrowed to, where there are photos."""
+    with db.read() as conn:
+        return list_cameras(conn)
 
 
 def read_containers(
