@@ -65,9 +65,9 @@ def move_named(
         )
         return
     would = "would be " if dry_run else ""
-    assets = format_count(len(changed.assets), "asset")
-    containers = format_count(len(changed.containers), "container")
-    output.say(f"{assets} and {containers} {would}{done}")
+    some_assets = format_count(len(changed.assets), "asset")
+    some_containers = format_count(len(changed.containers), "container")
+    output.say(f"{some_assets} and {some_containers} {would}{done}")
 
 
 def parse_name(name: str) -> str | ContainerRef:
