@@ -187,6 +187,25 @@ def test_programs_decide_undo_and_merge(serve_own: GetServed) -> None:
         reading.send("POST", "/faces/decisions", {"decision": "refuse", "faces": [1]}, status=403)
 
 
+def test_undo_leaves_alone_what_somebody_else_said_since(serve_own: GetServed) -> None:
+    served = serve_own("people")
+    with script(served, name="one") as one, script(served, name="two") as two:
+        eva = one.send("POST", "/people", {"name": "Eva"}, status=201)["result"]["id"]
+        first, second = (face_of(served, f"{PARTY}/party_{n:02}.jpg", 2) for n in (1, 3))
+        said = {"decision": "confirm", "faces": [first, second], "person": eva}
+        event = one.send("POST", "/faces/decisions", said)["result"]["event"]
+        two.send("POST", "/faces/decisions", {**said, "decision": "refuse", "faces": [first]})
+        undone = one.send("POST", f"/faces/decisions/{event}/undo")["result"]
+        assert undone["faces"] == [second]
+        refused = one.get(f"/people/{eva}/faces?state=refused")["items"]
+        assert [face["id"] for face in refused] == [first]
+        passed = {"decision": "pass_over", "faces": [second]}
+        event = one.send("POST", "/faces/decisions", passed)["result"]["event"]
+        one.send("POST", f"/faces/decisions/{event}/undo")
+        two.send("POST", "/faces/decisions", passed)
+        assert one.send("POST", f"/faces/decisions/{event}/undo")["result"]["faces"] == []
+
+
 def test_a_picture_is_given_looked_into_and_told_of_with_what_is_wrong_with_it(
     serve_own: GetServed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -314,7 +314,7 @@ def test_references_come_from_faces_and_go(changed: Served) -> None:
         assert len(grid(sight, "Reference images").all("li")) == before
         bert = faces_of(changed, f"{PARTY}/party_02.jpg")[1]
         refused = visitor.post(f"{anna}/references", {"face": str(bert)}, status=409)
-        assert "is a reference image of another person" in refused.text
+        assert "omebody is recognised by this face" in refused.text
 
 
 def test_people_are_added_renamed_merged_with_a_preview_and_unmerged(changed: Served) -> None:

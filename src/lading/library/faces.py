@@ -36,11 +36,14 @@ _SCAN_FIELDS: Final = tuple(one.name for one in fields(ScanFacts) if one.name !=
 def known_faces(conn: Connection, asset_id: int) -> list[KnownFace]:
     """All faces of an asset that a scan may find again: newest first, detached ones too.
 
-    Locks the asset, so that two scans of it come one after the other.
+    Locks the asset, so that two scans of it come one after the other, and the faces, so that
+    nobody decides about one while it is written.
     """
     conn.execute(
         select(asset.c.id).where(asset.c.id == asset_id).with_for_update(key_share=True)
     ).one()
+    scans = conn.scalars(select(face_scan.c.id).where(face_scan.c.asset_id == asset_id)).all()
+    _lock(conn, face.c.scan_id.in_(scans))
     query = (
         select(face.c.id, face.c.box_left, face.c.box_top, face.c.box_width, face.c.box_height)
         .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
@@ -119,6 +122,9 @@ def save_suggestions(
     """
     at = moment(conn)
     wanted = {one.face_id: one for one in suggestions}
+    for chunk in chunked(sorted({*wanted, *compared})):
+        _lock(conn, face.c.id.in_(chunk))
+    refused = _refused(conn, wanted, persons)
     free = {
         face_id
         for face_id, scan_id in _unconfirmed(conn, wanted).items()
@@ -147,7 +153,7 @@ def save_suggestions(
             "decided_at": at,
         }
         for one in wanted.values()
-        if one.face_id in free
+        if one.face_id in free and one.face_id not in refused
     ]
     insert_missing(conn, face_person, rows)
     return len(rows)
@@ -263,6 +269,25 @@ def _drop_unwanted(conn: Connection, asset_id: int, scan_id: int) -> None:
     )
     for chunk in chunked(list(conn.scalars(scans))):
         conn.execute(delete(face_scan).where(face_scan.c.id.in_(chunk)))
+
+
+def _lock(conn: Connection, which: ColumnElement[bool]) -> None:
+    """Let nobody else decide about these faces, or write what the engine says of them."""
+    query = select(face.c.id).where(which).order_by(face.c.id)
+    conn.execute(query.with_for_update(key_share=True)).all()
+
+
+def _refused(conn: Connection, faces: Iterable[int], persons: Collection[int]) -> set[int]:
+    """Those of `faces` of which people said that they are not this person's."""
+    found: set[int] = set()
+    for chunk in chunked(faces):
+        query = select(face_person.c.face_id).where(
+            face_person.c.face_id.in_(chunk),
+            face_person.c.person_id.in_(persons),
+            face_person.c.state == FaceState.REFUSED,
+        )
+        found |= set(conn.scalars(query))
+    return found
 
 
 def _unconfirmed(conn: Connection, faces: Iterable[int]) -> dict[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from lading.base.errors import RequestError
 from lading.ledger.chain import Entry, append_all
@@ -24,12 +24,13 @@ from lading.library.people_tables import (
     person,
     reference_image,
 )
-from lading.library.people_values import Person
+from lading.library.people_values import Person, Said
 from lading.library.statements import chunked, insert_one, moment
 
 NAME_CHARS_MAX: Final = 190
 FACES_AT_ONCE_MAX: Final = 1_000
 WITHDRAWN: Final = "withdrawn"
+_PERSONS: Final = select(person.c.id, person.c.name, person.c.merged_into, person.c.created_at)
 
 
 class UnknownPerson(RequestError):
@@ -73,17 +74,16 @@ class PersonsNotMerged(RequestError):
 
 
 class FaceIsReference(RequestError):
-    """The face is a reference image of somebody else."""
+    """A face by which somebody is recognised is said to be another's, or not theirs."""
 
     code = "face_is_reference"
     http_status = 409
-    next_step = "Remove it from the references of the other person first, or merge the two."
+    next_step = "Remove it from that person's reference images first, or merge the two people."
 
 
 def all_persons(conn: Connection) -> dict[int, Person]:
     """Everybody by number, merged ones too."""
-    query = select(person.c.id, person.c.name, person.c.merged_into, person.c.created_at)
-    return {row.id: Person(*row) for row in conn.execute(query)}
+    return {row.id: Person(*row) for row in conn.execute(_PERSONS)}
 
 
 def root_of(persons: Mapping[int, Person], person_id: int) -> int:
@@ -100,10 +100,9 @@ def group_of(persons: Mapping[int, Person], person_id: int) -> set[int]:
 
 def find_person(conn: Connection, name: str) -> Person:
     """Somebody by name, or by number where nobody has that name. Raises `UnknownPerson`."""
-    query = select(person.c.id, person.c.name, person.c.merged_into, person.c.created_at)
-    row = conn.execute(query.where(person.c.name == name)).one_or_none()
+    row = conn.execute(_PERSONS.where(person.c.name == name)).one_or_none()
     if row is None and name.isascii() and name.isdigit() and len(name) < 19:
-        row = conn.execute(query.where(person.c.id == int(name))).one_or_none()
+        row = conn.execute(_PERSONS.where(person.c.id == int(name))).one_or_none()
     if row is None:
         raise UnknownPerson("there is no such person", subject=name)
     return Person(*row)
@@ -111,8 +110,7 @@ def find_person(conn: Connection, name: str) -> Person:
 
 def require_person(conn: Connection, person_id: int) -> Person:
     """Somebody by number, also one who was merged. Raises `UnknownPerson`."""
-    query = select(person.c.id, person.c.name, person.c.merged_into, person.c.created_at)
-    row = conn.execute(query.where(person.c.id == person_id)).one_or_none()
+    row = conn.execute(_PERSONS.where(person.c.id == person_id)).one_or_none()
     if row is None:
         raise UnknownPerson("there is no such person", subject=f"person {person_id}")
     return Person(*row)
@@ -190,11 +188,14 @@ def confirm_faces(
     """Say that faces are a person's, and nobody else's; those of which that is news.
 
     What the engine went by is kept with it. One that was passed over is so no more. Raises
-    `UnknownFace`, `RequestError` for too many.
+    `UnknownFace`, `FaceIsReference` for one by which somebody else is recognised, `RequestError`
+    for too many.
     """
     group = group_of(all_persons(conn), whom.id)
+    said = said_of_faces(conn, faces)
+    _require_no_reference(conn, said, strangers_to=group)
     changed, before = [], {}
-    for face_id, rows in said_of_faces(conn, faces).items():
+    for face_id, rows in said.items():
         own = [row for row in rows if row.person_id in group]
         others = [row for row in rows if row.person_id not in group]
         if any(row.state == FaceState.CONFIRMED for row in own):
@@ -218,11 +219,15 @@ def refuse_faces(
 ) -> list[int]:
     """Say that faces are not a person's; those of which that is news.
 
-    Raises `UnknownFace`, `RequestError` for too many.
+    Raises `UnknownFace`, `FaceIsReference` for one by which the person is recognised,
+    `RequestError` for too many.
     """
-    group = group_of(all_persons(conn), whom.id)
+    persons = all_persons(conn)
+    group = group_of(persons, whom.id)
+    said = said_of_faces(conn, faces)
+    _require_no_reference(conn, said, strangers_to=persons.keys() - group)
     changed = []
-    for face_id, rows in said_of_faces(conn, faces).items():
+    for face_id, rows in said.items():
         own = [row for row in rows if row.person_id in group]
         if own and all(row.state == FaceState.REFUSED for row in own):
             continue
@@ -242,16 +247,20 @@ def withdraw_decisions(
     *,
     actor: str,
     suggest_again: bool = False,
+    only: Said | None = None,
 ) -> list[int]:
     """Take back what people said of faces and a person; those of which something was said.
 
     With `suggest_again`, what they agreed to or refused is a suggestion again, if the engine would
-    still go by it. Raises `UnknownFace`, `RequestError` for too many.
+    still go by it. With `only`, faces of which something else was said since are left alone.
+    Raises `UnknownFace`, `RequestError` for too many.
     """
     group = group_of(all_persons(conn), whom.id)
     changed = []
     for face_id, rows in said_of_faces(conn, faces).items():
         own = [r for r in rows if r.person_id in group and r.state != FaceState.SUGGESTED]
+        if only is not None and not all(_stands(row, only) for row in own):
+            continue
         kept = suggest_again and len(own) == 1 and own == [r for r in rows if _is_open(r, group)]
         for row in own:
             if not (kept and _suggest_again(conn, row)):
@@ -269,16 +278,13 @@ def add_reference(conn: Connection, whom: Person, face_id: int, *, actor: str) -
     """
     group = group_of(all_persons(conn), whom.id)
     said_of_faces(conn, [face_id])
-    live = reference_image.c.removed_at.is_(None)
-    others = conn.scalars(
-        select(reference_image.c.person_id).where(reference_image.c.face_id == face_id, live)
-    ).all()
-    if strangers := set(others) - group:
-        raise FaceIsReference(
-            "it is a reference image of another person",
-            subject=f"face {face_id}",
-            found=all_persons(conn)[min(strangers)].name,
-        )
+    _require_no_reference(conn, [face_id], strangers_to=group)
+    live = reference_image.c.face_id == face_id, reference_image.c.removed_at.is_(None)
+    if (own := conn.scalar(select(func.min(reference_image.c.id)).where(*live))) is not None:
+        # Also that of somebody who was merged: two would count one image twice.
+        if _is_of_asset(conn, face_id):
+            confirm_faces(conn, whom, [face_id], actor=actor)
+        return int(own)
     row = {
         "person_id": whom.id,
         "face_id": face_id,
@@ -329,6 +335,22 @@ def remove_reference(conn: Connection, reference_id: int, *, actor: str) -> None
         reference=reference_id,
         face=row.face_id,
     )
+
+
+def _require_no_reference(
+    conn: Connection, faces: Collection[int], *, strangers_to: Collection[int]
+) -> None:
+    """Raise `FaceIsReference` if anybody but these persons is recognised by one of the faces."""
+    for chunk in chunked(faces):
+        live = reference_image.c.face_id.in_(chunk), reference_image.c.removed_at.is_(None)
+        query = select(reference_image.c.face_id, reference_image.c.person_id).where(*live)
+        for face_id, person_id in conn.execute(query.order_by(reference_image.c.face_id)):
+            if person_id not in strangers_to:
+                raise FaceIsReference(
+                    "somebody is recognised by this face",
+                    subject=f"face {face_id}",
+                    found=require_person(conn, person_id).name,
+                )
 
 
 def _check_name(name: str) -> None:
@@ -394,8 +416,9 @@ def _say(
     }
     if row is not None:
         here = face_person.c.face_id == face_id, face_person.c.person_id == row.person_id
-        conn.execute(update(face_person).where(*here).values(**values))
-        return
+        if conn.execute(update(face_person).where(*here).values(**values)).rowcount:
+            return
+        # The engine took its suggestion back meanwhile; what people say stands without it.
     scan_id = select(face.c.scan_id).where(face.c.id == face_id).scalar_subquery()
     conn.execute(
         insert(face_person).values(face_id=face_id, person_id=person_id, scan_id=scan_id, **values)
@@ -405,6 +428,12 @@ def _say(
 def _is_open(row: Row[Any], group: Collection[int]) -> bool:
     """Whether a row says whose a face is, or is about one of these persons."""
     return row.state != FaceState.REFUSED or row.person_id in group
+
+
+def _stands(row: Row[Any], said: Said) -> bool:
+    """Whether a row says just that, and nobody said it anew since."""
+    mine = row.state == said.state and row.decided_by == said.by[:NAME_CHARS_MAX]
+    return mine and bool(row.decided_at <= said.at)
 
 
 def _suggest_again(conn: Connection, row: Row[Any]) -> bool:

@@ -134,6 +134,14 @@ class Decision:
     decided_at: datetime
 
 
+class Said(NamedTuple):
+    """What somebody said of faces and a person, and when."""
+
+    state: str
+    by: str
+    at: datetime
+
+
 class GivenFile(NamedTuple):
     """A file that was given as reference image: its scan, its name, its hash in the store."""
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from lading.jobs.queue import Queue
-from lading.jobs.values import PRIORITY_DEFAULT, PRIORITY_MAX, NewJob
+from lading.jobs.states import JobState
+from lading.jobs.tables import import_job
+from lading.jobs.values import PRIORITY_DEFAULT, PRIORITY_MAX, Enqueued, NewJob
 from lading.ledger.chain import Entry, append_all
 from lading.library.people_queries import list_persons
 from lading.library.people_values import FolderOfFaces, Person
+from lading.library.statements import chunked
 
 FACES_JOB_KIND: Final = "photos.faces"
 MATCH_JOB_KIND: Final = "photos.match"
@@ -58,14 +61,14 @@ def line_up(
         persons = [one.person for one in list_persons(conn) if one.references]
     collected: list[Entry] = [] if entries is None else entries
     scans = [_scan_job(folder, after, priority) for folder in folders] if scan else []
-    found = queue.enqueue(conn, scans, actor=actor, entries=collected) if scans else []
+    found = _put(conn, queue, scans, actor, collected)
     awaited = [made.job_id for made in found] if scan else [after] * len(folders)
     matches = [
         _match_job(folder, person, job_id, priority, again=again)
         for folder, job_id in zip(folders, awaited, strict=True)
         for person in persons
     ]
-    lined = queue.enqueue(conn, matches, actor=actor, entries=collected) if matches else []
+    lined = _put(conn, queue, matches, actor, collected)
     if entries is None and collected:
         append_all(conn, collected)
     return Lined(sum(made.created for made in found), sum(made.created for made in lined))
@@ -76,6 +79,37 @@ def line_up_references(conn: Connection, queue: Queue, *, actor: str) -> int:
     job = NewJob(REFERENCES_JOB_KIND, active_key=REFERENCES_JOB_KIND, attempts_max=_ATTEMPTS_MAX)
     (made,) = queue.enqueue(conn, [job], actor=actor)
     return made.job_id
+
+
+def _put(
+    conn: Connection, queue: Queue, jobs: Sequence[NewJob], actor: str, entries: list[Entry]
+) -> list[Enqueued]:
+    """Put jobs in line, each also behind one like it that is at work.
+
+    What that one was to go by, it has read already; what changed since would be missed.
+    """
+    if not jobs:
+        return []
+    made = queue.enqueue(conn, jobs, actor=actor, entries=entries)
+    there = {each.job_id for each in made if not each.created}
+    running: set[int] = set()
+    for chunk in chunked(there):
+        at_work = import_job.c.id.in_(chunk), import_job.c.status == JobState.RUNNING
+        running |= set(conn.scalars(select(import_job.c.id).where(*at_work)))
+    behind = {
+        at: replace(
+            job,
+            wait_for=(*job.wait_for, each.job_id),
+            active_key=f"{job.active_key}:{each.job_id}",
+        )
+        for at, (job, each) in enumerate(zip(jobs, made, strict=True))
+        if each.job_id in running
+    }
+    if behind:
+        later = queue.enqueue(conn, list(behind.values()), actor=actor, entries=entries)
+        for at, each in zip(behind, later, strict=True):
+            made[at] = each
+    return made
 
 
 def _scan_job(folder: FolderOfFaces, after: int | None, priority: int) -> NewJob:

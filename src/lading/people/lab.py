@@ -22,7 +22,7 @@ from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.jobs.context import JobContext, JobResult
 from lading.jobs.values import NewJob
-from lading.library.people import all_persons, find_person, root_of
+from lading.library.people import all_persons, find_person, require_person, root_of
 from lading.library.people_counts import (
     confirmed_faces,
     count_confirmed,
@@ -89,7 +89,12 @@ def start_run(
     with people.db.read() as conn:
         _files(conn, source, folder, file_name)
         known = all_persons(conn)
-        chosen = sorted({root_of(known, find_person(conn, str(one)).id) for one in persons})
+        # A number is never taken for a name: somebody may be called 7.
+        found = [
+            require_person(conn, one) if isinstance(one, int) else find_person(conn, one)
+            for one in persons
+        ]
+        chosen = sorted({root_of(known, one.id) for one in found})
 
     def write(conn: Connection) -> int:
         row = {

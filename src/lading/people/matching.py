@@ -17,7 +17,7 @@ from lading.base.steps import FaceStep, reach
 from lading.db import Database
 from lading.jobs.context import JobContext, JobResult
 from lading.library.faces import save_suggestions
-from lading.library.people import all_persons, find_person, group_of, root_of
+from lading.library.people import all_persons, group_of, require_person, root_of
 from lading.library.people_queries import faces_to_match, reference_images, refused_persons
 from lading.library.people_values import Person, ReferenceImage, StoredFace, Suggestion
 from lading.library.statements import chunked
@@ -80,7 +80,7 @@ def match_folder(db: Database, context: JobContext) -> JobResult:
         settings = settings_held(conn).settings.matching
         everybody = Everybody.read(conn)
         persons = all_persons(conn)
-        whom = root_of(persons, find_person(conn, str(params["person"])).id)
+        whom = root_of(persons, require_person(conn, int(params["person"])).id)
         again = bool(params.get("again", True))
         faces = faces_to_match(conn, source, digest, settings.digest, again=again)
         refused = refused_persons(conn, [face.id for face in faces])

@@ -21,10 +21,10 @@ from lading.console.readers.people_told import can_undo, event_of
 from lading.ledger.people_events import FacesDecided
 from lading.ledger.tables import ledger_head
 from lading.library import people
-from lading.library.face_lists import faces_by_id
+from lading.library.face_lists import faces_by_id, passed_over
 from lading.library.passed_over import look_again, pass_over_faces
 from lading.library.people_queries import reference_images
-from lading.library.people_values import Person
+from lading.library.people_values import Person, Said
 from lading.people.jobs import Lined
 from lading.people.references import take_picture
 
@@ -197,7 +197,8 @@ def undo(console: Console, caller: Caller, seq: int) -> FacesChanged:
     """Take back what an event of the ledger says was decided about faces.
 
     Faces that were confirmed to be somebody else's before are so again; what was suggested is
-    suggested again, if the engine would still go by it. Raises `NothingToUndo`.
+    suggested again, if the engine would still go by it. Of which faces something else was said
+    since, that stands. Raises `NothingToUndo`.
     """
     caller.require(Permission.OPERATE)
 
@@ -211,11 +212,18 @@ def undo(console: Console, caller: Caller, seq: int) -> FacesChanged:
         if event.kind == FacesDecided.kind:
             whom = _meant(conn, people.require_person(conn, int(said["person"])))
             changed = people.withdraw_decisions(
-                conn, whom, sorted(there), actor=caller.actor, suggest_again=True
+                conn,
+                whom,
+                sorted(there),
+                actor=caller.actor,
+                suggest_again=True,
+                only=Said(str(said["decision"]), event.actor, event.at),
             )
             _give_back(conn, said.get("before") or {}, set(changed), caller.actor)
         else:
-            changed = look_again(conn, sorted(there), actor=caller.actor)
+            marked = passed_over(conn, there)
+            then = [each for each, by in marked.items() if by.at <= event.at]
+            changed = look_again(conn, then, actor=caller.actor)
         return FacesChanged(
             decision=FaceDecision.WITHDRAW if whom else FaceDecision.LOOK_AGAIN,
             person=whom,
