@@ -112,7 +112,9 @@ def test_files_that_were_refused_are_remembered_by_one_statement(
         batch_id = installation.batch("a").id
         with watched(installation.db) as seen:
             installation.ingest.preflight(batch_id, actor=ACTOR)
-        return sum("max(" in each.lower() for each in seen.sent)
+        return sum(
+            "max(ingest_event" not in each.lower() and "max(" in each.lower() for each in seen.sent
+        )
 
     for number in range(3):
         bench.write(f"a/{number}.jpg", b"\xff\xd8\xff" + bytes(number + 1))

@@ -23,6 +23,7 @@ from lading.base.stopping import Interrupted, StopReason
 from lading.db.clock import now
 from lading.ingest.import_meter import ImportMeter, ItemMeter
 from lading.ingest.item_writing import FutureFetch, ItemWriter, TogetherWriter
+from lading.ingest.known_root import require_known_root, require_same_root
 from lading.ingest.lookahead import fetch_ahead
 from lading.ingest.parts import ALL_OR_NOTHING, IngestParts
 from lading.ingest.preflight import ref_of
@@ -37,6 +38,7 @@ from lading.ingest.source import (
     PlannedBatch,
     RelatesItems,
     ReopensPlanned,
+    Source,
 )
 from lading.jobs.context import JobContext, JobResult
 from lading.ledger import chain
@@ -85,8 +87,11 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
     job_id, lease = context.claim.job_id, context.claim.lease
     for old in range(max(1, lease - OLD_LEASES_MAX), lease):
         parts.store.clean(f"job{job_id}-{old}")
+    source = parts.source(batch.source)
     try:
-        with _open(parts, batch) as opened:
+        root = require_known_root(parts.db, source)
+        with _open(source, parts, batch) as opened:
+            require_same_root(source, root)  # it may have gone while it was listed
             reach(Step.MANIFEST_SPOOLED)
             if opened.manifest_sha256 != batch.preflight_sha256:
                 raise BatchStale(
@@ -106,9 +111,8 @@ def import_batch(parts: IngestParts, context: JobContext) -> JobResult:
     return JobResult(write=partial(_finish, batch=batch, run=run))
 
 
-def _open(parts: IngestParts, batch: Batch) -> AbstractContextManager[OpenBatch]:
+def _open(source: Source, parts: IngestParts, batch: Batch) -> AbstractContextManager[OpenBatch]:
     """The batch as its manifest has it now, or as it was planned where the upstream moves on."""
-    source = parts.source(batch.source)
     ref = ref_of(batch)
     if not isinstance(source, ReopensPlanned):
         return source.open_batch(ref)

@@ -19,6 +19,7 @@ from lading.base.errors import LadingError, RequestError
 from lading.base.progress import Progress
 from lading.base.stopping import StopSignal
 from lading.db.clock import now
+from lading.ingest.known_root import require_known_root, require_same_root
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
     ALL_REJECTED,
@@ -135,10 +136,13 @@ def preflight(
     before, batch = parts.db.run(lambda conn: _begin(conn, batch_id))
     source = parts.source(batch.source)
     try:
+        with source_faults(batch.source):
+            root = require_known_root(parts.db, source)
         with (
             source_faults(batch.source),
             source.open_batch(ref_of(batch)) as opened,
         ):
+            require_same_root(source, root)  # it may have gone while it was listed
             tally = _Tally()
             for planned in _decided_chunks(parts, batch, opened, tally, check_bytes=check_bytes):
                 if stop is not None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from lading.base.errors import SourceError
 from lading.ingest import scan_scope
+from lading.ingest.known_root import require_same_root, root_before
 from lading.ingest.parts import IngestParts
 from lading.ingest.rules import (
     ENGINE_REASONS,
@@ -127,7 +128,7 @@ def scan(
     scope = scan_scope.scope_of(source, folder)
     with parts.db.read() as conn:
         known = known_batches(conn, source_name)
-        before = scan_scope.root_before(conn, source_name)
+        before = root_before(conn, source_name)
     covered = scope.covered(known)
 
     def refuse(refusal: ScanRefusal, known: int, vanished: int, root: str | None = None) -> None:
@@ -142,6 +143,8 @@ def scan(
         with source_faults(source_name):
             identity = source.identity()
             report, seen, vanished = _walk(source_name, scope, known, covered, on_found)
+            # A disk that went while its tree was walked leaves folders that only seem to be gone.
+            require_same_root(source, identity)
             scan_scope.require_there(scope, found=report.found, covered=covered)
             settled = _settled(scope, known, vanished)
             vanished -= settled

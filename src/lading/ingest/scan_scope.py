@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Connection
-
 from lading.base.errors import RequestError
 from lading.ingest.rules import GONE, ScanRefusal, is_gone, is_of_part, of_part
 from lading.ingest.source import Discovered, ScansFolders, Source
@@ -23,7 +21,6 @@ from lading.ledger.events import (
     ScanFinished,
     ScanRefused,
 )
-from lading.ledger.queries import last_event
 
 _BESIDE_LOOKED_AT: Final = 100
 
@@ -126,19 +123,6 @@ def touched_fingerprint(scope: Scope, before: str, fingerprint: str) -> str:
 def is_settled(scope: Scope, fingerprint: str) -> bool:
     """Whether it is known already that a batch is gone, and all that follows is done."""
     return fingerprint == GONE or (isinstance(scope, Part) and is_gone(fingerprint))
-
-
-def root_before(conn: Connection, source: str) -> str | None:
-    """The identity of the root at the last scan that was believed.
-
-    Of scans of folders only when there was no other: they judge no root.
-    """
-    for kind in (ScanFinished.kind, FolderScanned.kind):
-        event = last_event(conn, source=source, kind=kind)
-        if event is not None:
-            root: str | None = event.payload.get("root_identity")
-            return root
-    return None
 
 
 def finished(
