@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from lading.accounts.values import Permission, Role
-from lading.testing.console_photos import BURST, UNDATED, WRONG_CLOCK, tree_of
+from lading.testing.console_imported import take_in
+from lading.testing.console_photos import (
+    BURST,
+    NEW_YEAR,
+    PHOTOS,
+    UNDATED,
+    WRONG_CLOCK,
+    tree_of,
+)
 from lading.testing.source_suite import tree_snapshot
 from tests.console.api_client import Script, script
 from tests.console.browser.serving import Served
@@ -59,6 +68,40 @@ def test_undated_photos_are_set_after_a_preview_and_undone(serve_own: GetServed)
         otto.press(otto.get(f"/operations/{key}"), "Undo")
         assert set(tiles(otto.get("/photos?on=undated"))) == {base(each) for each in UNDATED}
     assert tree_snapshot(tree_of(own.lading)) == before
+
+
+def test_what_a_sidecar_says_counts_and_is_told_with_its_name(serve_own: GetServed) -> None:
+    own = serve_own("photos")
+    letter, plan = UNDATED
+    said: dict[str, object] = {"photoTakenTime": {"timestamp": "1559390400"}}
+    said["geoData"] = {"latitude": 48.137, "longitude": 11.575}
+    for path, data in (
+        (letter, json.dumps(said)),
+        (plan, "[" * 9_999),
+        (NEW_YEAR, json.dumps(said)),
+    ):
+        (tree_of(own.lading) / f"{path}.json").write_text(data)
+    take_in(own.lading, PHOTOS)
+    at = "2019-06-01 12:00:00 +00:00"
+    with visiting(own) as otto:
+        assert set(tiles(otto.get("/photos?on=undated"))) == {base(plan)}
+        assert set(tiles(otto.get("/photos?on=2019-06-01"))) == {base(letter)}
+        with script(own) as api:
+            pages = {one["name"]: one["content_hash"] for one in api.all("/assets", limit=50)}
+
+        def page(path: str) -> str:
+            text = otto.get(f"/library/assets/{pages[base(path)]}").text
+            return text.replace(" ,", ",").replace(" ;", ";")
+
+        told = f"{at} said by letter.png.json, which says the place as well"
+        assert told in page(letter)
+        assert "48.1370° N, 11.5750° E" in page(letter)
+        assert "map.png.json; it cannot be read as a whole" in page(plan)
+        assert f"new-year.jpg.json, which says {at} and does not count" in page(NEW_YEAR)
+        day = otto.get("/photos?on=2019-06-01")
+        shown = otto.press(day, "Shift dates", tick=ids(day), fill={"by": "+1d"})
+        otto.press(shown, shown.heading.removesuffix("?"))
+        assert f"A sidecar says {at}; shifted by +1 d by user:otto" in page(letter)
 
 
 def test_a_wrong_clock_is_shifted_and_all_of_a_month_is_selected_at_once(

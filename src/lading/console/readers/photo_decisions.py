@@ -18,7 +18,10 @@ from lading.library.photo_stacks import stack_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """That a person's time counts: what the file says instead, who said so, when, and how."""
+    """That a person's time counts: what the file says instead, who said so, when, and how.
+
+    `from_sidecar`: what would count instead is what a sidecar says.
+    """
 
     said_at: datetime | None
     said_offset_min: int | None
@@ -27,6 +30,7 @@ class Correction:
     how: DateHow
     shift_s: int | None
     operation: str
+    from_sidecar: bool = False
 
     @property
     def words(self) -> str:
@@ -83,6 +87,7 @@ def correction_of(one: DatedPhoto) -> Correction | None:
         how=one.how,
         shift_s=one.shift_s,
         operation=one.operation or "",
+        from_sidecar=one.from_sidecar,
     )
 
 
