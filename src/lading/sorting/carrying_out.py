@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from lading.base.errors import LadingError
+from lading.base.errors import LadingError, SourceError
 from lading.base.progress import Progress
 from lading.base.steps import SortStep, reach
 from lading.base.stopping import Interrupted
@@ -27,6 +27,7 @@ from lading.sorting.errors import SortRootReplaced
 from lading.sorting.mover import Mover, Place, Removal, Way
 from lading.sorting.tree import SortTree, temporary_name
 from lading.sorting.values import Move, MoveState, SortRun
+from lading.storage.roots import ReadFault
 from lading.storage.transfer import verify_in_place
 
 CHUNK_MOVES: Final = 64
@@ -34,6 +35,11 @@ CHUNK_MOVES: Final = 64
 _KEPT: Final = {
     Removal.KEPT: ("not_removable", "the system did not let the file be taken from its old place"),
     Removal.CHANGED: ("old_place_changed", "another file was at its old place by then"),
+    Removal.LOST: ("new_place_changed", "it was gone from its new place, or changed there"),
+}
+_KEPT_BACK: Final = {
+    **_KEPT,
+    Removal.LOST: ("old_place_changed", "it was gone from its old place, or changed there"),
 }
 
 
@@ -83,6 +89,7 @@ class CarryingOut:
     def sort(self) -> bool:
         """Move what is left to be moved; False when asked to stop before the end."""
         while written := self._moves([MoveState.WRITTEN]):
+            self._require_roots()
             self._take_originals_away([_Placed(m, m.placed) for m in written if m.placed])
         while planned := self._moves([MoveState.PLANNED]):
             if self._context.stop.is_set() or not self._sort_chunk(_whole_groups(planned)):
@@ -92,7 +99,8 @@ class CarryingOut:
     def undo(self) -> bool:
         """Put everything back that can be; False when asked to stop before the end."""
         while unwritten := self._moves([MoveState.UNWRITTEN]):
-            self._take_copies_away([_Placed(m, self._restored(m)) for m in unwritten])
+            self._require_roots()
+            self._take_copies_away([(m, self._restored(m)) for m in unwritten])
         last: int | None = None
         states = [MoveState.MOVED, MoveState.COPIED]
         while moved := self._moves(states, after=last, downwards=True):
@@ -135,12 +143,12 @@ class CarryingOut:
                     journal.set_move(conn, self._run, one.move, MoveState.MOVED)
                     continue
                 before, after = self._places(one.move)
-                if removal is Removal.KEPT:
-                    move_file(conn, after, before, one.move.stamp, keep=True)
+                lost = removal is Removal.LOST
+                if lost or removal is Removal.KEPT:
+                    move_file(conn, after, before, one.move.stamp, keep=not lost)
+                state = MoveState.REFUSED if lost else MoveState.COPIED
                 code, sentence = _KEPT[removal]
-                journal.set_move(
-                    conn, self._run, one.move, MoveState.COPIED, code=code, sentence=sentence
-                )
+                journal.set_move(conn, self._run, one.move, state, code=code, sentence=sentence)
 
         if removals:
             self._context.run(settle, self._progress())
@@ -166,38 +174,52 @@ class CarryingOut:
         self._done += len(placed)
         self._context.run(write, self._progress())
         reach(SortStep.SORT_COMMITTED)
-        self._take_copies_away(placed)
+        self._take_copies_away([(one.move, one.stamp) for one in placed])
         return whole
 
-    def _take_copies_away(self, restored: Sequence[_Placed]) -> None:
+    def _take_copies_away(self, restored: Sequence[tuple[Move, FileStamp | None]]) -> None:
+        """Take the new places away; a move that was not put back for all that is one as before."""
         removals = []
-        for one in restored:
-            back = Place(self._source, one.move.source_path, one.stamp)
-            new = Place(self._target, one.move.target_path, one.move.placed or one.move.stamp)
-            removals.append((one, self._take_away(new, back)))
+        for move, stamp in restored:
+            removal = Removal.LOST
+            new = Place(self._target, move.target_path, move.placed or move.stamp)
+            if stamp is not None:
+                back = Place(self._source, move.source_path, stamp)
+                removal = self._take_away(new, back)
+            removals.append((move, new, removal))
 
         def settle(conn: Connection) -> None:
-            for one, removal in removals:
-                code, sentence = _KEPT.get(removal, (None, None))
-                journal.set_move(
-                    conn, self._run, one.move, MoveState.UNDONE, code=code, sentence=sentence
-                )
+            for move, new, removal in removals:
+                state, (code, sentence) = MoveState.UNDONE, _KEPT_BACK.get(removal, (None, None))
+                if removal is Removal.LOST:
+                    before, after = self._places(move)
+                    move_file(conn, before, after, new.stamp)
+                    state = MoveState.MOVED
+                journal.set_move(conn, self._run, move, state, code=code, sentence=sentence)
 
         if removals:
             self._context.run(settle, self._progress())
             reach(SortStep.SORT_SETTLED)
 
-    def _restored(self, move: Move) -> FileStamp:
-        """The stamp of a file that an attempt before put back; its content is compared again."""
-        verify_in_place(
-            self._source.root,
-            move.source_path,
-            size_bytes=move.stamp.size_bytes,
-            sha256=move.sha256,
-            meter=self,
-            stop=self._context.stop,
-        )
-        return self._source.stamp(move.source_path)
+    def _restored(self, move: Move) -> FileStamp | None:
+        """The stamp of a file that an attempt before put back; None if it is not there as it was.
+
+        Its content is compared again.
+        """
+        try:
+            verify_in_place(
+                self._source.root,
+                move.source_path,
+                size_bytes=move.stamp.size_bytes,
+                sha256=move.sha256,
+                meter=self,
+                stop=self._context.stop,
+            )
+            return self._source.stamp(move.source_path)
+        except SourceError as error:
+            if error.transient:
+                raise
+            return None
 
     # -- both ways
 
@@ -218,7 +240,9 @@ class CarryingOut:
             except LeaseLost:
                 raise
             except LadingError as error:
-                if error.transient:
+                if isinstance(error, ReadFault):
+                    self._require_roots()  # a bad sector stays one; a disk that went may come back
+                elif error.transient:
                     raise
                 refused += [_Refused(move, error) for move in group]
         reach(SortStep.SORT_GROUP_PLACED)

@@ -28,6 +28,7 @@ from lading.sorting.tree import (
     split_path,
     stamp_at,
 )
+from lading.storage.roots import FileMissing, PathEscapesRoot
 from lading.storage.transfer import TransferMeter, hash_chunks, verified_chunks, verify_in_place
 
 _CHUNK: Final = 1024 * 1024
@@ -63,6 +64,8 @@ class Removal(StrEnum):
     REMOVED = "removed"
     KEPT = "kept"
     CHANGED = "changed"
+    LOST = "lost"
+    """Kept, as the file is not at its other place any more: this one may be its last."""
 
 
 class Mover:
@@ -134,25 +137,35 @@ class Mover:
     def remove(self, place: Place, kept: Place) -> Removal:
         """Take a place away from a file that lies at another one, which is looked at just before.
 
-        Raises `MoveRefused` when it is not there as it was, and `MoveFailed`.
+        Raises `MoveFailed`, and `RootMissing`.
         """
         folder, name = split_path(place.path)
-        with place.tree.folder(folder) as fd, faults(place.path, "take the old place away"):
-            found = stamp_at(fd, name)
-            if found is None:
-                return Removal.REMOVED
-            if found != place.stamp:
-                return Removal.CHANGED
-            if kept.tree.find(kept.path) != kept.stamp:
-                raise MoveRefused("The file is no longer at its other place", subject=kept.path)
-            try:
-                os.unlink(name, dir_fd=fd)
-            except OSError as error:
-                if error.errno in _NOT_LET:
-                    return Removal.KEPT
-                raise
-            os.fsync(fd)
-        reach(SortStep.SORT_REMOVED)
+        try:
+            with place.tree.folder(folder) as fd, faults(place.path, "take the old place away"):
+                removal = self._unlink(fd, name, place.stamp, kept)
+        except FileMissing:
+            return Removal.REMOVED
+        except PathEscapesRoot:
+            return Removal.CHANGED  # a link took the place of a folder that leads there
+        if removal is Removal.REMOVED:
+            reach(SortStep.SORT_REMOVED)
+        return removal
+
+    def _unlink(self, folder: int, name: str, stamp: FileStamp, kept: Place) -> Removal:
+        found = stamp_at(folder, name)
+        if found is None:
+            return Removal.REMOVED
+        if found != stamp:
+            return Removal.CHANGED
+        if not _is_at(kept):
+            return Removal.LOST
+        try:
+            os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _NOT_LET:
+                return Removal.KEPT
+            raise
+        os.fsync(folder)
         return Removal.REMOVED
 
     def withdraw(self, way: Way, placed: FileStamp) -> None:
@@ -200,6 +213,16 @@ class Mover:
             os.close(fd)
             with suppress(OSError):
                 os.unlink(way.temporary, dir_fd=folder)
+
+
+def _is_at(place: Place) -> bool:
+    """Whether a file is at a place, as far as its stamp tells. Raises what may pass."""
+    try:
+        return place.tree.find(place.path) == place.stamp
+    except SourceError as error:
+        if error.transient:
+            raise
+        return False
 
 
 def _write(fd: int, chunk: bytes) -> None:

@@ -19,8 +19,7 @@ from lading.db import Database
 from lading.geography.countries import country_at
 from lading.library.photo_places import PlacedPhoto, photo_at, photos_in
 from lading.library.photo_values import FilePlace, FileStamp
-from lading.media.kind import RAW_ENDINGS, types_by_name
-from lading.media.rules import Belongs, folded, pair, sidecar_kind
+from lading.media.rules import folded, sidecar_kind
 from lading.sorting.errors import MoveRefused
 from lading.sorting.rules import (
     Group,
@@ -31,9 +30,12 @@ from lading.sorting.rules import (
     Shot,
     choose_number,
     groups_of,
+    is_media,
     is_passed_over,
+    is_text,
     nearest_place,
     order_key,
+    pairs_of,
     parse_pattern,
     series_of,
     split_name,
@@ -41,7 +43,7 @@ from lading.sorting.rules import (
 from lading.sorting.taken import Taken
 from lading.sorting.tree import SortTree, split_path, stamp_from
 from lading.sorting.values import PlannedFile, Verdict, Wanted
-from lading.storage.roots import PathEscapesRoot
+from lading.storage.roots import PathEscapesRoot, ReadFault
 from lading.storage.transfer import TransferMeter, Unmetered, hash_file
 
 _LISTINGS_KEPT: Final = 64
@@ -115,7 +117,14 @@ class Planner:
             while waiting:
                 self._stop.check()
                 folder = waiting.pop()
-                files, folders = self._listed(folder, first=folder == self._wanted.folder)
+                first = folder == self._wanted.folder
+                try:
+                    files, folders = self._listed(folder, first=first)
+                except SourceError as error:
+                    if first or not _is_of_one(error):
+                        raise
+                    yield from self._unlisted(folder, error)
+                    continue
                 yield from self._folder(folder, files)
                 waiting += [_join(folder, name) for name in sorted(folders, reverse=True)]
 
@@ -124,7 +133,7 @@ class Planner:
         folders: list[str] = []
         entries = self._source.root.names(folder) if first else self._source.names(folder)
         for entry in entries:
-            if is_passed_over(entry.name) or not _is_text(entry.name):
+            if is_passed_over(entry.name) or not is_text(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
@@ -135,21 +144,28 @@ class Planner:
                     continue
         return files, folders
 
+    def _unlisted(self, folder: str, error: SourceError) -> Iterator[PlannedFile]:
+        """What is recorded right in a folder that cannot be listed; it holds up no other (C4)."""
+        with self._db.read() as conn:
+            recorded = photos_in(conn, self._source.name, folder)
+        for name, one in sorted(recorded.items()):
+            yield _left(folder, _File(name, one.stamp, one, one.sha256), str(error))
+
     def _folder(self, folder: str, found: Mapping[str, FileStamp]) -> Iterator[PlannedFile]:
         with self._db.read() as conn:
             recorded = photos_in(conn, self._source.name, folder)
         for name in sorted(recorded.keys() - found.keys()):
             one = recorded[name]
             yield _left(folder, _File(name, one.stamp, one, one.sha256), "it is not there any more")
-        media = [name for name in found if name in recorded or _is_media(name)]
+        media = [name for name in found if name in recorded or is_media(name)]
         if not media:
             return
         stays = not self._source.is_writable(folder)
         named = [*media, *(n for n in found if sidecar_kind(n) and n not in recorded)]
         groups = [
             (group, [_File(name, found[name], recorded.get(name)) for name in group.tails])
-            for group in groups_of(named, _pairs(named))
-            if any(name in recorded or _is_media(name) for name in group.tails)
+            for group in groups_of(named, pairs_of(named))
+            if any(name in recorded or is_media(name) for name in group.tails)
         ]
         for group, files in sorted(groups, key=lambda one: _order(one[0], one[1])):
             self._stop.check()
@@ -164,7 +180,7 @@ class Planner:
                 files = [self._with_content(folder, file) for file in files]
                 yield from self._seated(folder, group, files, stays=stays)
             except SourceError as error:
-                if error.transient:
+                if not _is_of_one(error):
                     raise
                 reason = str(error)
             else:
@@ -381,7 +397,7 @@ class Planner:
                     is_folder = entry.is_dir(follow_symlinks=False)
                     path = _join(twin, entry.name)
                     found.paths.setdefault(folded(entry.name), []).append((path, is_folder))
-                    if not is_folder and (_is_media(entry.name) or sidecar_kind(entry.name)):
+                    if not is_folder and (is_media(entry.name) or sidecar_kind(entry.name)):
                         stem = folded(split_name(entry.name)[0])
                         found.stems.setdefault(stem, set()).add(folded(entry.name))
             self._listings[folded(folder)] = kept = found
@@ -397,6 +413,11 @@ class Planner:
         parent, name = split_path(folder)
         listed = self._listing(parent).paths.get(folded(name), [])
         return [path for path, is_folder in listed if is_folder]
+
+
+def _is_of_one(error: SourceError) -> bool:
+    """Whether a fault is that of one file or folder: a bad sector stays one, however often."""
+    return isinstance(error, ReadFault) or not error.transient
 
 
 def _of_stem(series: Series, number: int, group: Group) -> set[str]:
@@ -458,32 +479,6 @@ def _left(folder: str, file: _File, why: str, main: str | None = None) -> Planne
         stamp=file.stamp,
         sha256=file.sha256,
     )
-
-
-def _pairs(names: Sequence[str]) -> tuple[Belongs, ...]:
-    endings = {name.rpartition(".")[2].lower() for name in names}
-    return pair(
-        names,
-        pictures=frozenset(e for e in endings if _is(e, "image/") and e not in RAW_ENDINGS),
-        raws=RAW_ENDINGS,
-        videos=frozenset(e for e in endings if _is(e, "video/")),
-    )
-
-
-def _is(ending: str, kind: str) -> bool:
-    return any(media_type.startswith(kind) for media_type in types_by_name(f"x.{ending}"))
-
-
-def _is_media(name: str) -> bool:
-    return bool(types_by_name(name))
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _content(files: Sequence[_File]) -> str:

@@ -26,6 +26,8 @@ _INODE_MASK: Final = 2**63 - 1
 NO_LINK: Final = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 )
+# What a disk says that never takes this file, or this name: FAT has files of 4 GB at most.
+_NEVER: Final = frozenset({errno.EFBIG, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 _TEMPORARY: Final = ".lading-sort-"
 
 
@@ -165,6 +167,12 @@ def faults(subject: str, verb: str) -> Iterator[None]:
     except FileExistsError as error:
         raise MoveRefused("Something else has the name already", subject=subject) from error
     except OSError as error:
+        if error.errno in _NEVER:
+            raise MoveRefused(
+                f"The disk does not take the file: {error.strerror}",
+                subject=subject,
+                next_step="Sort it to another disk, or by a pattern with shorter names.",
+            ) from error
         raise MoveFailed(
             f"The system could not {verb}: {error.strerror or error}", subject=subject
         ) from error
