@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 
 from lading.db import Database
 from lading.library.photo_dates import dated_photos
-from lading.library.photo_places import photos_in
+from lading.library.photo_places import move_file, photos_in
+from lading.library.photo_sidecars import sidecars_of
+from lading.library.photo_values import FilePlace, FileStamp
 from lading.library.tables import asset, asset_file, photo, photo_file, photo_sidecar
 from lading.media.limits import DEFAULT_LIMITS
 from lading.operations.values import Resource, Targets, Verb
@@ -230,6 +232,31 @@ def test_what_was_edited_in_googles_photos_is_dated_with_what_it_was_made_of(
     bench.remove("t/IMG_1.jpg(1).json")
     installation.take_in()
     assert counts(installation)["t/IMG_1-edited(1).jpg"] == NOTHING
+
+
+def test_a_sidecar_that_is_moved_to_where_it_lay_before_goes_on_to_count(
+    bench: PhotosBench, database: Database, tmp_path: Path
+) -> None:
+    installation = installed(database, bench, tmp_path)
+    names = ("a.jpg", "a.jpg.json")
+    for name, data in zip(names, (undated(1), takeout()), strict=True):
+        bench.write(f"one/{name}", data)
+    bench.write("stays/b.jpg")
+    installation.take_in()
+    for name in names:
+        bench.write(f"two/{name}", (bench.root / f"one/{name}").read_bytes())
+    bench.remove("one")
+    installation.take_in()
+    with installation.db.write() as conn:
+        for name in names:
+            stamp = FileStamp((bench.root / f"two/{name}").stat().st_size, 1, 1)
+            before, after = (FilePlace("home", folder, name) for folder in ("two", "one"))
+            assert move_file(conn, before, after, stamp)
+        known = select(asset.c.id).where(asset.c.title == "a.jpg")
+        (asset_id,) = conn.scalars(known)
+        (beside,) = sidecars_of(conn, asset_id)
+    assert (beside.path, beside.said.taken_at) == ("home/one/a.jpg.json", FIRST)
+    assert counts(installation)["one/a.jpg"][:3] == (FIRST, 0, "sidecar")
 
 
 def test_sidecars_that_were_never_read_are_read_by_the_next_import_of_their_folder(
