@@ -9,10 +9,12 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lading.console.actions.photos import MEMBERS_MAX
 from lading.library.likeness import (
     ALIKE_BITS_MAX,
     BURST_BITS_MAX,
     BURST_GAP_S,
+    GROUP_MAX,
     Seen,
     bits_apart,
     find_alike,
@@ -62,6 +64,16 @@ def test_copies_are_one_group_also_by_way_of_others_and_the_newest_group_is_firs
     same = [picture(number, 0xABCD_EF01 << 32) for number in (4, 5)]
     alone = picture(6, 2**64 - 1)
     assert found([*chain, *same, alone]) == [[4, 5], [1, 2, 3]]
+
+
+def test_thousands_that_look_alike_are_groups_that_can_be_decided_about() -> None:
+    blank = [picture(number, 0) for number in range(2 * GROUP_MAX + 1)]
+    assert [len(group) for group in found(blank)] == [GROUP_MAX + 1, GROUP_MAX]
+    first, last = found(blank)[::-1]
+    assert (first, last) == (list(range(GROUP_MAX)), list(range(GROUP_MAX, 2 * GROUP_MAX + 1)))
+    more = found([*blank, picture(2 * GROUP_MAX + 1, 0)])
+    assert [len(group) for group in more] == [2, GROUP_MAX, GROUP_MAX]
+    assert GROUP_MAX < MEMBERS_MAX
 
 
 def test_a_burst_is_of_one_camera_in_one_breath_and_may_differ_more() -> None:

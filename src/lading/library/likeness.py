@@ -19,6 +19,8 @@ ALIKE_BITS_MAX: Final = 4
 BURST_BITS_MAX: Final = 14
 """The same for pictures taken one right after the other with one camera."""
 BURST_GAP_S: Final = 3.0
+GROUP_MAX: Final = 500
+"""So many are decided about at once; of blank frames or scanned pages there may be thousands."""
 _FEW: Final = 32
 _ALL: Final = (1 << HASH_BITS) - 1
 
@@ -67,7 +69,11 @@ def bits_apart(first: int, second: int) -> int:
 
 
 def find_alike(pictures: Iterable[Seen]) -> list[AlikeGroup]:
-    """Groups of two or more that look alike, directly or by way of others; the newest first."""
+    """Groups of two or more that look alike, directly or by way of others; the newest first.
+
+    More than `GROUP_MAX` are several groups, in the order in which they came, so that one more
+    makes only the last of them another question.
+    """
     known = {one.asset_id: one for one in pictures}
     groups = _Groups()
     by_hash: dict[int, list[int]] = defaultdict(list)
@@ -85,7 +91,8 @@ def find_alike(pictures: Iterable[Seen]) -> list[AlikeGroup]:
             bursts |= {before.asset_id, after.asset_id}
     found = [
         judge_group([known[number] for number in ids], burst=not bursts.isdisjoint(ids))
-        for ids in groups.several()
+        for every in groups.several()
+        for ids in _pieces(every)
     ]
     return sorted(found, key=lambda group: group.newest, reverse=True)
 
@@ -145,6 +152,15 @@ def _successive(pictures: Iterable[Seen]) -> Iterator[tuple[Seen, Seen]]:
     for before, after in pairwise(sorted(dated, key=lambda each: each[:3])):
         if before[0] == after[0] and (after[1] - before[1]).total_seconds() <= BURST_GAP_S:
             yield before[3], after[3]
+
+
+def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Parts that can be decided about at once; none of one alone."""
+    first = 0
+    while len(ids) - first > GROUP_MAX + 1:
+        yield ids[first : first + GROUP_MAX]
+        first += GROUP_MAX
+    yield ids[first:]
 
 
 class _Groups:
