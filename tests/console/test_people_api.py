@@ -206,6 +206,30 @@ def test_undo_leaves_alone_what_somebody_else_said_since(serve_own: GetServed) -
         assert one.send("POST", f"/faces/decisions/{event}/undo")["result"]["faces"] == []
 
 
+@pytest.mark.parametrize(
+    ("boundary", "body"),
+    [
+        ("; boundary=x", b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a"'),
+        ("; boundary=x", b""),
+        ("; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--'),
+        ("", b"no part at all"),
+    ],
+)
+def test_a_form_in_parts_that_breaks_off_is_answered(
+    looked_at: Served, boundary: str, body: bytes
+) -> None:
+    headers = {
+        "content-type": f"multipart/form-data{boundary}",
+        "x-csrf-token": looked_at.csrf_of(Role.OPERATOR),
+    }
+    cookies = looked_at.cookies_of(Role.OPERATOR)
+    with httpx.Client(base_url=looked_at.origin, cookies=cookies, headers=headers) as client:
+        assert client.post("/people/1/references/picture", content=body).status_code == 400
+        del client.headers["x-csrf-token"]
+        answer = client.post("/people/1/references/picture", content=body)
+        assert answer.status_code in {400, 403}
+
+
 def test_a_picture_is_given_looked_into_and_told_of_with_what_is_wrong_with_it(
     serve_own: GetServed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ session must besides carry the proof that its pages were given. Tokens need none
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from secrets import compare_digest
 from typing import Any, Final
@@ -13,7 +14,7 @@ from typing import Any, Final
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType, ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -50,9 +51,11 @@ class Csrf(ASGIMiddleware):
             return
         request = Request[Any, Any, Any](scope, receive=_bounded(receive, bytes_max))
         self._require_own_page(request)
+        if not isinstance(caller, Caller):
+            await next_app(scope, receive, send)
+            return
         try:
-            if isinstance(caller, Caller):
-                await self._require_proof(request, caller, bytes_max)
+            await self._require_proof(request, caller, bytes_max)
             await next_app(scope, receive, send)
         finally:
             await _close_files(request)
@@ -71,13 +74,16 @@ class Csrf(ASGIMiddleware):
         self, request: Request[Any, Any, Any], caller: Caller, bytes_max: int
     ) -> None:
         given: object = request.headers.get(HEADER)
-        if given is None and request.content_type[0] in _FORMS:
+        in_parts = request.content_type[0] == RequestEncodingType.MULTI_PART
+        if in_parts or (given is None and request.content_type[0] in _FORMS):
             length = request.content_length
             if length is not None and length > bytes_max:
                 raise _too_large(bytes_max)
             # Litestar keeps what it has read for the handler; of a form in parts only the body.
+            # A form in parts is read in any case: who reads a second time waits for ever.
             await request.body()
-            given = (await request.form()).get(FIELD)
+            form = await _form(request)
+            given = form.get(FIELD) if given is None else given
         proof = caller.csrf or ""
         if not isinstance(given, str) or not compare_digest(given.encode(), proof.encode()):
             raise CsrfRefused("the request does not carry the proof of its session")
@@ -99,13 +105,21 @@ def _form_bytes_max(scope: Scope) -> int:
     return bytes_max + FORM_BYTES_MAX
 
 
+async def _form(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+    """The form that was sent. Raises `HTTPException` for one that cannot be read."""
+    try:
+        return await request.form()
+    except ValueError as error:
+        raise ClientException("the form cannot be read") from error
+
+
 async def _close_files(request: Request[Any, Any, Any]) -> None:
     """Let go of the files of a form in parts, which may be on a disk."""
     if request.content_type[0] != RequestEncodingType.MULTI_PART:
         return
     # What cannot be read was refused already, and left nothing open.
     with suppress(LadingError, HTTPException):
-        for given in (await request.form()).values():
+        for given in (await _form(request)).values():
             if isinstance(given, UploadFile):
                 await given.close()
 
