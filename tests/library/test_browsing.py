@@ -264,9 +264,10 @@ def test_what_is_typed_is_read_as_all_that_it_may_mean(text: str | None, search:
     assert parse_search(text) == search
 
 
-def test_no_filter_is_no_condition_but_the_trash() -> None:
-    assert len(asset_conditions(AssetFilter())) == 1
-    assert asset_conditions(AssetFilter(deleted=None, q=" ")) == []
+def test_no_filter_is_no_condition_but_the_trash(sqlite_database: Database) -> None:
+    with sqlite_database.read() as conn:
+        assert len(asset_conditions(conn, AssetFilter())) == 1
+        assert asset_conditions(conn, AssetFilter(deleted=None, q=" ")) == []
 
 
 def test_photos_are_found_by_camera_and_by_make_where_no_model_is_stated(

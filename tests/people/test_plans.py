@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, event, insert, text
 
 from lading.db import Database
+from lading.db.counting import Count
+from lading.library.browsing import AssetSort, asset_facets, browse_assets, count_browsed
+from lading.library.filters import AssetFilter
 from lading.library.people_queries import faces_to_match, files_to_scan, with_unidentified_face
 from lading.library.people_tables import face, face_person, face_scan, person
 from lading.library.photo_values import FilePlace
@@ -15,12 +18,15 @@ from lading.library.statements import moment
 from lading.library.tables import asset, asset_file, photo_file
 from tests.people.library import SOURCE, digest_of
 
-PHOTOS, IN_A_FOLDER = 4_000, 20
-TABLES = (asset, asset_file, photo_file, face_scan, face, face_person)
+PHOTOS, IN_A_FOLDER, BERTS = 4_000, 20, 30
+TABLES = (asset, asset_file, photo_file, person, face_scan, face, face_person)
 
 
 def fill(db: Database) -> None:
-    """Photos in folders, with a face each, of which nobody is unidentified but the last."""
+    """Photos in folders, with a face each, of which nobody is unidentified but the last.
+
+    All are Anna's but some of Bert and of Bertie, who is the same.
+    """
     ids = range(1, PHOTOS + 1)
     places = {i: FilePlace(SOURCE, f"f{i // IN_A_FOLDER}", f"{i}.jpg") for i in ids}
     with db.write() as conn:
@@ -29,7 +35,7 @@ def fill(db: Database) -> None:
         scan = {"key": "k", "engine": "toy", "engine_version": "1", "settings_digest": "d"}
         box = dict.fromkeys(("box_left", "box_top", "box_width", "box_height"), 0.1)
         measures = {"score": 1.0, "sharpness": 0.5, "roll_degrees": 0.0, "turn": 0.0}
-        said = {"person_id": 1, "state": "confirmed", "decided_by": "me", "decided_at": at}
+        said = {"state": "confirmed", "decided_by": "me", "decided_at": at}
         rows: dict[Any, Callable[[int], dict[str, Any]]] = {
             asset: lambda i: {"content_hash": f"{i:064x}", "asset_type": "image", **now},
             asset_file: lambda i: {
@@ -61,6 +67,8 @@ def fill(db: Database) -> None:
             },
         }
         conn.execute(insert(person), [{"id": 1, "name": "Anna", **now}])
+        conn.execute(insert(person), [{"id": 2, "name": "Bert", **now}])
+        conn.execute(insert(person), [{"id": 3, "name": "Bertie", "merged_into": 2, **now}])
         for table, row in rows.items():
             conn.execute(insert(table), [{"id": i, **row(i)} for i in ids])
         conn.execute(
@@ -77,7 +85,10 @@ def fill(db: Database) -> None:
                 for i, place in places.items()
             ],
         )
-        conn.execute(insert(face_person), [{"face_id": i, **said} for i in ids if i < PHOTOS])
+        whose = {i: 1 if i > BERTS else 2 + i % 2 for i in ids if i < PHOTOS}
+        conn.execute(
+            insert(face_person), [{"face_id": i, "person_id": n, **said} for i, n in whose.items()]
+        )
     with db.autocommit() as conn:
         verb = "ANALYZE TABLE" if db.dialect == "mariadb" else "ANALYZE"
         for each in TABLES:
@@ -108,6 +119,7 @@ def plans(db: Database, ask: Callable[[Connection], object]) -> list[str]:
         ]
 
 
+OF_BERT = AssetFilter(person=2)
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "which of a page of photos": lambda conn: with_unidentified_face(conn, range(1, 51)),
     "faces of a folder": lambda conn: faces_to_match(conn, SOURCE, digest_of("f7"), "held"),
@@ -115,6 +127,12 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
         conn, SOURCE, digest_of("f7"), "held", again=False
     ),
     "files of a folder": lambda conn: list(files_to_scan(conn, SOURCE, digest_of("f7"), "other")),
+}
+PHOTOS_OF_BERT: dict[str, Callable[[Connection], object]] = {
+    "newest first": lambda conn: browse_assets(conn, OF_BERT),
+    "by their dates": lambda conn: browse_assets(conn, OF_BERT, sort=AssetSort.CAPTURED_LAST),
+    "how many": lambda conn: count_browsed(conn, OF_BERT),
+    "how many of each kind": lambda conn: asset_facets(conn, OF_BERT),
 }
 
 
@@ -133,7 +151,11 @@ def test_what_is_unidentified_in_some_photos_is_found_by_indexes(database: Datab
     fill(database)
     with database.read() as conn:
         assert with_unidentified_face(conn, range(PHOTOS - 30, PHOTOS + 1)) == {PHOTOS}
+        assert count_browsed(conn, OF_BERT) == Count(BERTS)
     for name, ask in QUESTIONS.items():
         assert read_through(database, ask) == [], name
+    for name, ask in PHOTOS_OF_BERT.items():
+        assert "ix_face_person_person" in " ".join(plans(database, ask)), name
+        assert [line for line in read_through(database, ask) if "face" in line] == [], name
     blurred = text("SELECT id FROM face WHERE sharpness < 0.1")
     assert read_through(database, lambda conn: conn.execute(blurred).all()), "it is noticed"

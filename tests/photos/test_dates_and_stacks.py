@@ -204,7 +204,7 @@ def test_dates_are_set_in_the_order_of_names_with_or_without_an_offset(
         for place, name in enumerate((1, 9, 10))
     }
     with installation.db.read() as conn:
-        where = asset_conditions(AssetFilter(taken="2001-05-06"))
+        where = asset_conditions(conn, AssetFilter(taken="2001-05-06"))
         assert len(conn.execute(select(asset.c.id).where(*where)).all()) == 3
     operations.start(
         Verb.SET_TAKEN, Targets(selection=chosen.key), {"at": "2001-05-06 07:08"}, actor=ACTOR

@@ -139,7 +139,7 @@ def asset_facets(conn: Connection, filters: AssetFilter) -> list[Facet]:
 
     Every type the library has is named, also one that the filter shows nothing of.
     """
-    everywhere = asset_conditions(replace(filters, types=(), subtypes=()))
+    everywhere = asset_conditions(conn, replace(filters, types=(), subtypes=()))
     column = asset.c
     kinds = conn.execute(
         select(column.asset_type, column.asset_subtype)
@@ -174,7 +174,7 @@ def count_browsed(
     Added up from the facets where they were counted already: a search reads every title.
     """
     if facets is None or len(facets) >= FACETS_MAX:
-        return count_capped(conn, select(asset.c.id).where(*asset_conditions(filters)))
+        return count_capped(conn, select(asset.c.id).where(*asset_conditions(conn, filters)))
     shown = [
         facet.count
         for facet in facets
@@ -250,10 +250,9 @@ def _nearest(
     """At most so many rows from a position on, nearest first, over all stretches."""
     back = position is not None and position.back
     left = rows_max
+    wanted = _columns().where(*asset_conditions(conn, filters))
     for stretch in reversed(order.stretches) if back else order.stretches:
-        query = _columns().where(*asset_conditions(filters))
-        if stretch.where is not None:
-            query = query.where(stretch.where)
+        query = wanted if stretch.where is None else wanted.where(stretch.where)
         if position is not None and stretch.skipped:
             reached = position.values[0]
             if stretch.number > reached if back else stretch.number < reached:

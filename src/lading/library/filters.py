@@ -13,10 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, or_, select
 
 from lading.base.identifiers import parse_content_hash
 from lading.library.known import ASSET_OWNER
+from lading.library.people_assets import shows_person
 from lading.library.photo_companions import is_companion
 from lading.library.photo_timeline import in_timeline
 from lading.library.routes import all_ways, container_grants
@@ -57,7 +58,8 @@ class AssetFilter:
     sees them. `q` is words of a title, the beginning of a content hash, or the name of a file.
     `beside`: only the RAWs and films that belong to a picture, or none of them. `taken` is a part
     of the timeline of photos, and matches what it shows. `camera` is a model, or the make where
-    a photo states no model, as `list_cameras` names them.
+    a photo states no model, as `list_cameras` names them. `person` is the number of somebody whom
+    people confirmed to be in them, and means everybody who was merged with them.
     """
 
     types: Sequence[str] = ()
@@ -74,6 +76,7 @@ class AssetFilter:
     deleted: bool | None = False
     taken: str | None = None
     camera: str | None = None
+    person: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +113,11 @@ def parse_search(text: str | None) -> Search:
     )
 
 
-def asset_conditions(filters: AssetFilter) -> list[ColumnElement[bool]]:
-    """The conditions on `asset`, all of which must hold. An unknown site sees nothing."""
+def asset_conditions(conn: Connection, filters: AssetFilter) -> list[ColumnElement[bool]]:
+    """The conditions on `asset`, all of which must hold. An unknown site sees nothing.
+
+    Who is one with a person is asked of the database now.
+    """
     found = _column_conditions(filters)
     for role, wanted in (
         (FileRole.TRANSCRIPT, filters.has_transcript),
@@ -129,6 +135,8 @@ def asset_conditions(filters: AssetFilter) -> list[ColumnElement[bool]]:
         found.append(in_timeline(filters.taken))
     if filters.camera is not None:
         found.append(_taken_with(filters.camera))
+    if filters.person is not None:
+        found.append(shows_person(conn, filters.person))
     if filters.site is not None:
         found += [asset.c.deleted_at.is_(None), _seen_by(filters.site)]
     return found

@@ -139,7 +139,7 @@ def list_assets(
     limit: int = 50,
 ) -> AssetPage:
     """A page of assets, newest first. `where` narrows it further, as a site's view does."""
-    query = select(asset).where(*asset_conditions(filters or AssetFilter()))
+    query = select(asset).where(*asset_conditions(conn, filters or AssetFilter()))
     if where is not None:
         query = query.where(where)
     page = fetch_page(conn, query, [Key(asset.c.id, descending=True)], cursor=cursor, limit=limit)
@@ -263,7 +263,7 @@ def count_assets(
     where: ColumnElement[bool] | None = None,
 ) -> int:
     """How many assets a list with these filters has."""
-    conditions = asset_conditions(filters or AssetFilter())
+    conditions = asset_conditions(conn, filters or AssetFilter())
     query = select(func.count()).select_from(asset).where(*conditions)
     if where is not None:
         query = query.where(where)

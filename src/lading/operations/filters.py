@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sqlalchemy import Column, ColumnElement, Table, cast, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, cast, func, literal, select
 from sqlalchemy.types import BigInteger
 
 from lading.jobs.queries import job_conditions
@@ -92,7 +92,7 @@ def bytes_column(resource: Resource) -> ColumnElement[int]:
     return literal(0, BigInteger)
 
 
-def conditions(resource: Resource, raw: Raw) -> list[ColumnElement[bool]]:
+def conditions(conn: Connection, resource: Resource, raw: Raw) -> list[ColumnElement[bool]]:
     """What a row must fulfil to match `raw`. Raises `BadFilter`."""
     match resource:
         case Resource.BATCHES:
@@ -102,7 +102,7 @@ def conditions(resource: Resource, raw: Raw) -> list[ColumnElement[bool]]:
             raw, noted = _without_noted(raw, JOB, import_job.c.finished_at, import_job.c.id)
             return job_conditions(parse(JobFilter, raw)) + noted
         case Resource.ASSETS:
-            return asset_conditions(parse(AssetFilter, raw))
+            return asset_conditions(conn, parse(AssetFilter, raw))
     return container_conditions(CONTAINER_KINDS[resource], parse(ContainerFilter, raw))
 
 

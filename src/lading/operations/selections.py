@@ -48,7 +48,7 @@ def new_key(prefix: str) -> str:
 def select_matching(conn: Connection, resource: Resource, filters: Raw, *, actor: str) -> Selection:
     """Select everything that matches now, in one statement. Raises `BadFilter`."""
     rows = table_of(resource)
-    wanted = select(rows.c.id).where(*conditions(resource, filters))
+    wanted = select(rows.c.id).where(*conditions(conn, resource, filters))
     return make(conn, resource, wanted, actor=actor, filters=filters)
 
 

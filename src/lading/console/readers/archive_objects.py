@@ -139,7 +139,7 @@ def read_objects(
             walks = [Walk([*rejected_in(b), *_items(carrier, q)]) for b in batches]
             table, order = ingest_batch_item, [Key(_item.batch_id, descending=True), Key(_item.seq)]
         else:
-            held = _held(state or "", carrier, q)
+            held = _held(conn, state or "", carrier, q)
             walks = [Walk([asset.c.asset_type == kind.value, *held]) for kind in CodeKind]
             table, order = asset, [Key(asset.c.id, descending=True)]
         rows: Sequence[Row[Any]] = []
@@ -168,7 +168,7 @@ def _count(
         conn,
         {
             **{
-                name: select(asset.c.id).where(*_held(name, carrier, q))
+                name: select(asset.c.id).where(*_held(conn, name, carrier, q))
                 for name in ("", "complete", "incomplete")
             },
             "rejected": _all_rejected(batches, carrier, q),
@@ -252,11 +252,13 @@ def _listed_files(console: Console, detail: Mapping[str, Any], subject: str) -> 
     return found
 
 
-def _held(state: str, carrier: str | None, q: str | None) -> list[ColumnElement[bool]]:
+def _held(
+    conn: Connection, state: str, carrier: str | None, q: str | None
+) -> list[ColumnElement[bool]]:
     """The conditions of codes that the library has; what a code is stands in its title."""
     code = asset.c.title
     found = [
-        *asset_conditions(AssetFilter(subtypes=[ASSET_SUBTYPE])),
+        *asset_conditions(conn, AssetFilter(subtypes=[ASSET_SUBTYPE])),
         asset.c.asset_type.in_([kind.value for kind in CodeKind]),
         *_named(code, carrier, q),
     ]
