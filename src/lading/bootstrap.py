@@ -117,7 +117,10 @@ def open_lading(settings: Settings, *, need_migrated: bool = True) -> Iterator[L
         )
         ingest = Ingest(parts)
         operations = Operations(ingest, undo_for_s=settings.operations.undo_days * 86_400)
-        sorting = Sorting(db, queue, roots, _place_names(settings))
+        without_inodes = [
+            name for name, one in settings.sources.items() if not one.options.get("inodes", True)
+        ]
+        sorting = Sorting(db, queue, roots, _place_names(settings), without_inodes=without_inodes)
         yield Lading(settings, db, store, sources, queue, ingest, operations, sorting, people)
 
 

@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from lading.base.stopping import StopSignal
+from lading.library.tables import photo_file
 from lading.sorting.errors import MoveRefused
 from lading.sorting.mover import Mover, Way
+from lading.sorting.sorting import Sorting
 from lading.sorting.tree import SortTree, rename_without_replacing
 from lading.sorting.values import MoveState
 from lading.storage.transfer import HashMismatch
@@ -130,3 +133,22 @@ def test_without_hard_links_a_name_is_given_where_there_is_none_and_nowhere_else
     finally:
         os.close(folder)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"taken": b"old", "free": b"new"}
+
+
+@pytest.mark.parametrize("target", ["home", "away"])
+def test_on_a_disk_that_makes_up_inodes_photos_are_sorted_and_come_back(
+    disks: SortScene, target: str
+) -> None:
+    scene = disks
+    scene.sorting = Sorting(scene.db, scene.queue, scene.roots, without_inodes=["home", "away"])
+    scene.add("in/a.jpg")
+    scene.add("in/b.jpg")
+    scene.db.run(lambda conn: conn.execute(update(photo_file).values(inode=0)))  # as scans do there
+    before = scene.files()
+    run = scene.sort(scene.wanted(target=target))
+    assert run.moves == {MoveState.MOVED: 2}
+    assert set(scene.files(target)) == {"2024/a.jpg", "2024/b.jpg"}
+    with scene.db.read() as conn:
+        assert set(conn.scalars(select(photo_file.c.inode))) == {0}
+    assert scene.undo(run).moves == {MoveState.UNDONE: 2}
+    assert scene.files() == before

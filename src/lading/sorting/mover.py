@@ -26,7 +26,6 @@ from lading.sorting.tree import (
     name_without_replacing,
     new_file,
     split_path,
-    stamp_at,
 )
 from lading.storage.roots import FileMissing, PathEscapesRoot
 from lading.storage.transfer import TransferMeter, hash_chunks, verified_chunks, verify_in_place
@@ -124,11 +123,11 @@ class Mover:
                     self._copy(way, to, name)
             else:
                 # The name may stand for another file than the one that was compared just now.
-                if stamp_at(to, name) != way.stamp:
+                if way.source.stamp_at(to, name) != way.stamp:
                     os.unlink(name, dir_fd=to)
                     raise MoveRefused("The file was replaced", subject=way.source_path)
             os.fsync(to)
-            placed = stamp_at(to, name)
+            placed = way.target.stamp_at(to, name)
         if placed is None or placed.size_bytes != way.stamp.size_bytes:
             raise MoveRefused("What was placed is gone or another file", subject=way.target_path)
         reach(SortStep.SORT_PLACED)
@@ -142,7 +141,7 @@ class Mover:
         folder, name = split_path(place.path)
         try:
             with place.tree.folder(folder) as fd, faults(place.path, "take the old place away"):
-                removal = self._unlink(fd, name, place.stamp, kept)
+                removal = self._unlink(fd, name, place, kept)
         except FileMissing:
             return Removal.REMOVED
         except PathEscapesRoot:
@@ -151,11 +150,11 @@ class Mover:
             reach(SortStep.SORT_REMOVED)
         return removal
 
-    def _unlink(self, folder: int, name: str, stamp: FileStamp, kept: Place) -> Removal:
-        found = stamp_at(folder, name)
+    def _unlink(self, folder: int, name: str, place: Place, kept: Place) -> Removal:
+        found = place.tree.stamp_at(folder, name)
         if found is None:
             return Removal.REMOVED
-        if found != stamp:
+        if found != place.stamp:
             return Removal.CHANGED
         if not _is_at(kept):
             return Removal.LOST
@@ -178,10 +177,10 @@ class Mover:
 
     def _is_ours(self, way: Way, folder: int, name: str) -> bool:
         """Whether an attempt that was cut off put this there: the same file, or a whole copy."""
-        there = stamp_at(folder, name)
+        there = way.target.stamp_at(folder, name)
         if there is None or there.size_bytes != way.stamp.size_bytes:
             return False
-        if there == way.stamp:
+        if there.inode and there == way.stamp:
             return True
         if there.mtime_ns != way.stamp.mtime_ns:
             return False

@@ -41,7 +41,7 @@ from lading.sorting.rules import (
     split_name,
 )
 from lading.sorting.taken import Taken
-from lading.sorting.tree import SortTree, split_path, stamp_from
+from lading.sorting.tree import SortTree, split_path
 from lading.sorting.values import PlannedFile, Verdict, Wanted
 from lading.storage.roots import PathEscapesRoot, ReadFault
 from lading.storage.transfer import TransferMeter, Unmetered, hash_file
@@ -139,7 +139,7 @@ class Planner:
                 folders.append(entry.name)
             elif entry.is_file(follow_symlinks=False):
                 try:
-                    files[entry.name] = stamp_from(entry.stat(follow_symlinks=False))
+                    files[entry.name] = self._source.stamp_from(entry.stat(follow_symlinks=False))
                 except FileNotFoundError:
                     continue
         return files, folders

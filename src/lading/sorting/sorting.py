@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,8 @@ def job_key(run_key: str) -> str:
 class Sorting:
     """The sorting of one installation's photos: `roots` are its trees, by source.
 
+    Of those named in `without_inodes`, inodes are not compared, as their scans do not.
+
     Safe to share between threads.
     """
 
@@ -51,10 +53,13 @@ class Sorting:
         queue: Queue,
         roots: Mapping[str, Path],
         names: PlaceNames | None = None,
+        *,
+        without_inodes: Collection[str] = (),
     ) -> None:
         self._db = db
         self._queue = queue
         self._roots = dict(roots)
+        self._without_inodes = frozenset(without_inodes)
         self._names = names or PlaceNames()
 
     def check(self, wanted: Wanted) -> None:
@@ -209,7 +214,7 @@ class Sorting:
                 subject=name,
                 expected=", ".join(sorted(self._roots)) or "a source of the kind photos",
             )
-        return SortTree(name, root)
+        return SortTree(name, root, inodes=name not in self._without_inodes)
 
 
 class _Beat:

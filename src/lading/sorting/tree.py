@@ -32,10 +32,14 @@ _TEMPORARY: Final = ".lading-sort-"
 
 
 class SortTree:
-    """The root folder of a photos source, by the source's name."""
+    """The root folder of a photos source, by the source's name.
 
-    def __init__(self, name: str, path: str | os.PathLike[str]) -> None:
+    Without `inodes` they count as 0, as its scans record them: some systems make them up.
+    """
+
+    def __init__(self, name: str, path: str | os.PathLike[str], *, inodes: bool = True) -> None:
         self.name = name
+        self._inodes = inodes
         self.root = SafeRoot(path)
 
     def __repr__(self) -> str:
@@ -44,7 +48,21 @@ class SortTree:
     def stamp(self, relative: str) -> FileStamp:
         """Size, time and inode of the regular file at `relative`. Raises as `SafeRoot.open`."""
         facts = self.root.stat(relative)
-        return FileStamp(facts.size_bytes, facts.mtime_ns, facts.inode & _INODE_MASK)
+        inode = facts.inode & _INODE_MASK if self._inodes else 0
+        return FileStamp(facts.size_bytes, facts.mtime_ns, inode)
+
+    def stamp_from(self, status: os.stat_result) -> FileStamp:
+        """The stamp by what the system says of a file of this tree."""
+        stamp = stamp_from(status)
+        return stamp if self._inodes else FileStamp(stamp.size_bytes, stamp.mtime_ns, 0)
+
+    def stamp_at(self, folder: int, name: str) -> FileStamp | None:
+        """The stamp of a regular file by its open folder; None when there is none of that name."""
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return self.stamp_from(status) if modes.S_ISREG(status.st_mode) else None
 
     def find(self, relative: str) -> FileStamp | None:
         """The stamp, or None when nothing has the name. Raises as `SafeRoot.open` otherwise."""
@@ -143,15 +161,6 @@ def rename_without_replacing(source: str, source_fd: int, name: str, folder: int
     if done != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)
-
-
-def stamp_at(folder: int, name: str) -> FileStamp | None:
-    """The stamp of a regular file by its open folder; None when there is none of that name."""
-    try:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return stamp_from(status) if modes.S_ISREG(status.st_mode) else None
 
 
 def stamp_from(status: os.stat_result) -> FileStamp:
