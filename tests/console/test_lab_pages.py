@@ -17,6 +17,7 @@ from lading.jobs.states import JobState
 from lading.jobs.tables import import_job
 from lading.library.people_tables import face_lab_run, face_settings
 from lading.library.statements import moment
+from lading.library.tables import asset_file
 from lading.media.faces.settings import FaceSettings
 from lading.people.jobs import MATCH_JOB_KIND
 from lading.people.lab import LAB_JOB_KIND
@@ -233,6 +234,16 @@ def test_pictures_of_faces_are_cut_where_the_library_has_none(own: Served) -> No
         assert again.status_code == 304
         assert visitor.client.get(f"/media/lab/{number}/faces/999999").status_code == 404
         assert visitor.client.get("/media/lab/777/faces/1").status_code == 404
+        # What lies at its place by now may be another picture.
+        there = asset_file.c.location == f"{PARTY}/party_01.jpg"
+        for expected in (200, 410):
+            with own.lading.db.write() as conn:
+                noted = conn.scalar(select(asset_file.c.asset_id).where(there))
+            number = _large_run(own.lading.db, place=f"{PARTY}/party_01.jpg", asset_id=noted)
+            answer = visitor.client.get(f"/media/lab/{number}/faces/0")
+            assert answer.status_code == expected
+            with own.lading.db.write() as conn:
+                conn.execute(update(asset_file).where(there).values(deleted_at=moment(conn)))
 
 
 def test_programs_judge_a_run_as_the_page_does(reading: Script, visitor: Visitor) -> None:
@@ -313,7 +324,7 @@ def _jobs(own: Served) -> list[Any]:
     return found
 
 
-def _large_run(db: Database, *, place: str | None = None) -> int:
+def _large_run(db: Database, *, place: str | None = None, asset_id: int | None = None) -> int:
     """A finished run of 500 files with five faces each; their names are hostile."""
     names = [place or f"album/<b>{number}</b>.jpg" for number in range(500)]
     candidates = [
@@ -341,7 +352,8 @@ def _large_run(db: Database, *, place: str | None = None) -> int:
         for slot in range(5)
     ]
     files: list[dict[str, Any]] = [
-        {"name": name, "width": 640, "height": 480, "error": None} for name in names
+        {"name": name, "width": 640, "height": 480, "error": None, "asset_id": asset_id}
+        for name in names
     ]
     if place is None:
         faces += [

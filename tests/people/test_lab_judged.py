@@ -179,16 +179,17 @@ def quick(sqlite_database: Database, tmp_path: Path) -> Lab:
     return Lab(sqlite_database, PhotosBench(tmp_path), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("side_max", "thresholds"),
-    [
-        (1600, MatchingSettings(distance_max=0.4, margin_min=0.1)),
-        (1200, MatchingSettings(distance_max=0.5, margin_min=0.03)),
-    ],
-)
 def test_a_run_writes_no_other_row_and_its_verdicts_are_the_suggestions_after_it_is_adopted(
-    installed: Lab, side_max: int, thresholds: MatchingSettings
+    installed: Lab,
 ) -> None:
+    adopted_as_judged(installed, 1200, MatchingSettings(distance_max=0.5, margin_min=0.03))
+
+
+def test_the_same_holds_where_faces_are_found_as_before(quick: Lab) -> None:
+    adopted_as_judged(quick, 1600, MatchingSettings(distance_max=0.4, margin_min=0.1))
+
+
+def adopted_as_judged(installed: Lab, side_max: int, thresholds: MatchingSettings) -> None:
     people = installed.people
     people.match(actor=ACTOR)
     installed.drain()

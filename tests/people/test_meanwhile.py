@@ -7,6 +7,7 @@ sent away after a moment, and comes again when the first is done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from lading.jobs import claiming
 from lading.jobs.queue import Queue
 from lading.library import faces, people
 from lading.library.face_lists import passed_over
-from lading.library.faces import ask_for_scans, reset_faces, save_suggestions
+from lading.library.faces import ask_for_scans, reset_faces, save_given, save_suggestions
 from lading.library.passed_over import pass_over_faces
 from lading.library.people import (
     FaceIsReference,
@@ -260,3 +261,17 @@ def test_a_job_matches_the_person_of_its_number_whatever_others_are_called(
     (job,) = installation.jobs(MATCH_JOB_KIND)
     assert job.status == "done"
     assert scene.said(near) == {scene.anna.id: FaceState.SUGGESTED}
+
+
+def test_a_picture_that_is_given_again_is_the_same_picture(sqlite_database: Database) -> None:
+    scene, sha256 = Scene(sqlite_database), "a" * 64
+    found = a_scan(a_face(1), a_face(3))
+    with sqlite_database.write() as conn:
+        ids = save_given(conn, "anna.jpg", sha256, found)
+        image = add_reference(conn, scene.anna, ids[0], actor=ME)
+        assert save_given(conn, "copy.jpg", sha256, found) == ids
+        assert add_reference(conn, scene.anna, ids[0], actor=ME) == image
+        # What another engine or another place says of it is kept beside.
+        assert not set(save_given(conn, "anna.jpg", sha256, a_scan(a_face(5)))) & set(ids)
+        assert save_given(conn, "anna.jpg", sha256, replace(found, key="k2")) != ids
+        assert [one.id for one in reference_images(conn, scene.anna.id)] == [scene.image, image]

@@ -30,6 +30,9 @@ from lading.library.tables import asset, asset_file, photo_file
 
 CURRENT: Final = 1
 
+_PLACES: Final = select(
+    face.c.id, face.c.box_left, face.c.box_top, face.c.box_width, face.c.box_height
+)
 _SCAN_FIELDS: Final = tuple(one.name for one in fields(ScanFacts) if one.name != "faces")
 
 
@@ -45,8 +48,7 @@ def known_faces(conn: Connection, asset_id: int) -> list[KnownFace]:
     scans = conn.scalars(select(face_scan.c.id).where(face_scan.c.asset_id == asset_id)).all()
     _lock(conn, face.c.scan_id.in_(scans))
     query = (
-        select(face.c.id, face.c.box_left, face.c.box_top, face.c.box_width, face.c.box_height)
-        .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
+        _PLACES.join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
         .where(face_scan.c.asset_id == asset_id)
         .order_by(face.c.scan_id.desc(), face.c.id)
     )
@@ -87,7 +89,17 @@ def save_scan(
 
 
 def save_given(conn: Connection, name: str, sha256: str, found: ScanFacts) -> list[int]:
-    """Keep the faces of a file that was given, which is in the store; their ids, in order."""
+    """Keep the faces of a file that was given, which is in the store; their ids, in order.
+
+    The same file given again has the same faces.
+    """
+    scans = select(face_scan.c.id).where(
+        face_scan.c.asset_id.is_(None), face_scan.c.sha256 == sha256, face_scan.c.key == found.key
+    )
+    for scan_id in conn.scalars(scans.order_by(face_scan.c.id)).all():
+        known = conn.execute(_PLACES.where(face.c.scan_id == scan_id).order_by(face.c.id)).all()
+        if [FaceBox(*row[1:]) for row in known] == [facts.box for facts in found.faces]:
+            return [row.id for row in known]
     scan_id = _insert_scan(conn, found, moment(conn), name=name, sha256=sha256)
     return [_save_face(conn, scan_id, facts, None) for facts in found.faces]
 

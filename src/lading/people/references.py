@@ -185,7 +185,7 @@ def _bytes_of(root: SafeRoot, name: str) -> bytes:
 def _require_face(count: int, name: str, number: int | None) -> None:
     if count == 0 or (number is None and count > 1) or (number or 1) > count:
         raise ReferenceUnclear(
-            "it cannot be told which face is meant",
+            "it cannot be told which face is meant" if count else "no face was found in it",
             subject=name,
             expected="one face" if number is None else f"at least {format_count(number, 'face')}",
             found=format_count(count, "face"),

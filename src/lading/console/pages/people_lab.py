@@ -27,6 +27,7 @@ from lading.console.lab_words import (
 from lading.console.listing import Field, ListQuery, read_query
 from lading.console.live.fragments import Fragment, Fragments, Notice, Rows, Visible
 from lading.console.live.ticks import Tick
+from lading.console.media_bytes import require_bytes
 from lading.console.pages.forms import Form, Number, numbers, one, see_other
 from lading.console.pages.people import PEOPLE, VIEWS
 from lading.console.parts import Console
@@ -40,6 +41,7 @@ from lading.console.readers.people_lab_run import (
     judge_run,
     lab_face,
     lab_face_version,
+    lab_file,
     read_run_head,
     read_run_line,
 )
@@ -216,6 +218,8 @@ def _crop(console: Console, run_id: int, number: int) -> bytes:
     run, found = lab_face(console, run_id, number)
     if found is None:
         raise PageMissing("the run has no such face", subject=f"face {number}")
+    if (facts := lab_file(console, run, found)) is not None:
+        require_bytes(console.lading, facts)
     return crop_of_place(console.lading, run.source, found.file, found.box)
 
 

@@ -13,17 +13,19 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from lading.console.distance_chart import DistanceChart, distance_chart
+from lading.console.media_bytes import MediaGone
 from lading.console.parts import Console
 from lading.console.readers.face_files import face_picture_url, picture_version
 from lading.console.readers.library import AssetCard, asset_cards
 from lading.console.readers.people_lab import RunLine, number_of, run_lines
 from lading.db.counting import Count
-from lading.library.known import asset_row
+from lading.library.known import asset_row, file_row
 from lading.library.people import all_persons, root_of
 from lading.library.people_tables import face, reference_image
 from lading.library.people_values import FaceBox
 from lading.library.statements import chunked
-from lading.library.tables import asset
+from lading.library.tables import asset, asset_file
+from lading.library.values import FileFacts
 from lading.media.faces.rules import Change, ChangeKind, Distances, Id, Match, Verdict, explain
 from lading.media.faces.settings import FaceSettings, MatchingSettings
 from lading.people.adopted import Adopted, settings_held
@@ -225,6 +227,26 @@ def lab_face(console: Console, run_id: int, number: int) -> tuple[LabRun, LabFac
     """A face of a run by its number. Raises `UnknownLabRun`."""
     run = lab_run(console.lading.people, run_id)
     return run, next((one for one in run.faces if one.measured.face == number), None)
+
+
+def lab_file(console: Console, run: LabRun, found: LabFace) -> FileFacts | None:
+    """The file of a face as the library has it, if it is still the one that the run looked into.
+
+    None for a run that did not note which file it was. Raises `MediaGone`.
+    """
+    asset_id = next((one.asset_id for one in run.files if one.name == found.file), None)
+    if asset_id is None:
+        return None
+    query = select(asset_file).where(
+        asset_file.c.asset_id == asset_id,
+        asset_file.c.location == found.file,
+        asset_file.c.deleted_at.is_(None),
+    )
+    with console.lading.db.read() as conn:
+        row = conn.execute(query.limit(1)).one_or_none()
+    if row is None:
+        raise MediaGone("it is not there, or another picture since the run", subject=found.file)
+    return file_row(row).facts
 
 
 def lab_face_version(run: LabRun, number: int) -> str:
