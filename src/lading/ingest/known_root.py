@@ -52,5 +52,5 @@ def require_same_root(source: Source, before: str | None) -> None:
             expected=before,
             found=now,
             next_step="Mount the disk that was scanned. If it was replaced on purpose, scan the"
-            " source: the scan takes the new one when nothing is missing there, and asks otherwise.",
+            " source, which takes the new one when nothing is missing there, and asks otherwise.",
         )
