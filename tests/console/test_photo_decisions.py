@@ -88,6 +88,20 @@ def test_what_a_sidecar_says_counts_and_is_told_with_its_name(serve_own: GetServ
         assert set(tiles(otto.get("/photos?on=2019-06-01"))) == {base(letter)}
         with script(own) as api:
             pages = {one["name"]: one["content_hash"] for one in api.all("/assets", limit=50)}
+            [counts] = api.get(f"/photos/{pages[base(letter)]}/decisions")["sidecars"]
+            [damaged] = api.get(f"/photos/{pages[base(plan)]}/decisions")["sidecars"]
+            [left] = api.get(f"/photos/{pages[base(NEW_YEAR)]}/decisions")["sidecars"]
+        assert (counts["name"], counts["taken_at"][:19]) == (
+            "letter.png.json",
+            "2019-06-01T12:00:00",
+        )
+        assert (counts["latitude"], counts["longitude"]) == (48.137, 11.575)
+        assert counts["time_counts"]
+        assert counts["place_counts"]
+        assert (damaged["taken_at"], damaged["latitude"]) == (None, None)
+        assert damaged["why_not"] == ["it cannot be read as a whole"]
+        assert left["taken_at"] == counts["taken_at"]
+        assert not left["time_counts"]
 
         def page(path: str) -> str:
             text = otto.get(f"/library/assets/{pages[base(path)]}").text
@@ -181,7 +195,11 @@ def test_programs_read_decisions_and_take_stacks_apart(serve_own: GetServed) -> 
         body = {"content_hashes": burst["content_hashes"], "decision": "stack", "keep": top}
         path = "/photos/duplicates/decisions"
         assert api.send("POST", f"{path}?dry_run=true", body)["dry_run"] is True
-        assert api.get(f"/photos/{top}/decisions") == {"correction": None, "stack": []}
+        assert api.get(f"/photos/{top}/decisions") == {
+            "correction": None,
+            "stack": [],
+            "sidecars": [],
+        }
         assert api.send("POST", path, body)["result"]["kept"] == top
         stack = api.get(f"/photos/{others[0]}/decisions")["stack"]
         assert stack[0]["content_hash"] == top

@@ -45,6 +45,7 @@ from lading.console.readers.photo_decisions import (
     read_correction,
     read_stack,
 )
+from lading.console.readers.photo_facts import SidecarLine, read_sidecars
 from lading.console.readers.photos import Timeline, read_photos, read_timeline
 from lading.console.readers.photos_alike import (
     Alike,
@@ -168,10 +169,14 @@ class DuplicateItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoDecisions:
-    """What people decided about a photo. `stack` has the top first, and is empty without one."""
+    """What people decided about a photo, and what its sidecars say, the most trusted first.
+
+    `stack` has the top first, and is empty without one.
+    """
 
     correction: Correction | None
     stack: Sequence[AssetItem]
+    sidecars: Sequence[SidecarLine]
 
 
 class DecisionBody(Body, frozen=True):
@@ -379,16 +384,19 @@ def decide(
 
 @reads(
     "/photos/{content_hash:str}/decisions",
-    "When people say a photo was taken, and its stack",
+    "When people and sidecars say a photo was taken, and its stack",
     tag=TAG,
 )
 def decisions(console: NamedDependency[Console], content_hash: FromPath[str]) -> PhotoDecisions:
-    """The correction that counts with what the file says, and the photos stacked with it."""
+    """The correction that counts with what the file says, the photos stacked with it, and
+    each sidecar with whether its time and place count.
+    """
     found = photo_id(console.lading.db, content_hash)
     stack = read_stack(console.lading.db, found)
     return PhotoDecisions(
         correction=read_correction(console.lading.db, found),
         stack=[asset_item(card) for card in stack.cards] if stack else [],
+        sidecars=read_sidecars(console.lading.db, found),
     )
 
 

@@ -64,6 +64,8 @@ class SidecarLine:
     path: str
     taken_at: datetime | None
     taken_offset_min: int | None
+    latitude: float | None
+    longitude: float | None
     place: str | None
     time_counts: bool
     place_counts: bool
@@ -132,6 +134,14 @@ def read_photo(db: Database, asset_id: int) -> PhotoView | None:
     )
 
 
+def read_sidecars(db: Database, asset_id: int) -> list[SidecarLine]:
+    """What sidecars say of an asset, the most trusted first; nothing of one that is no photo."""
+    counts = select(photo.c.captured_from, photo.c.place_from).where(photo.c.asset_id == asset_id)
+    with db.read() as conn:
+        row = conn.execute(counts).one_or_none()
+        return [] if row is None else _sidecars(row, sidecars_of(conn, asset_id))
+
+
 def _places(conn: Connection, asset_id: int) -> list[FilePlace]:
     query = photo_places(photo_file.c.source, asset_file.c.location)
     rows = conn.execute(query.where(asset_file.c.asset_id == asset_id).order_by(asset_file.c.path))
@@ -164,6 +174,8 @@ def _sidecars(row: Any, found: Sequence[Sidecar]) -> list[SidecarLine]:
                 path=one.path,
                 taken_at=said.taken_at,
                 taken_offset_min=said.taken_offset_min,
+                latitude=said.latitude,
+                longitude=said.longitude,
                 place=where,
                 time_counts=one is time,
                 place_counts=one is place,
