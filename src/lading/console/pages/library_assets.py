@@ -14,6 +14,7 @@ from lading.accounts.values import Caller, Permission
 from lading.console.listing import ListQuery
 from lading.console.pages.library_scope import ASSETS, assets_selection, from_list, scoped_query
 from lading.console.parts import Console
+from lading.console.readers.asset_choices import read_choices, with_persons
 from lading.console.readers.library import (
     ASSET_FIELDS,
     ASSET_SORTS,
@@ -21,7 +22,6 @@ from lading.console.readers.library import (
     asset_filter,
     kind_word,
     read_assets,
-    read_cameras,
 )
 from lading.console.readers.operations import LIST_OF, told_of
 from lading.console.readers.sites import read_packages
@@ -63,6 +63,8 @@ def assets_page(
     """One page of the assets."""
     query, scope = scoped_query(request, console, caller, ASSET_FIELDS, sorts=ASSET_SORTS)
     filters = asset_filter(query, scope.key)
+    choices = read_choices(console.lading.db, query.one("person"))
+    query = with_persons(query, choices.persons)
     listed = read_assets(
         console.lading.db,
         filters,
@@ -86,7 +88,8 @@ def assets_page(
         listed=listed,
         view=query.extra.get("view", "grid"),
         kinds=_facets(query, listed.facets),
-        cameras=read_cameras(console.lading.db),
+        cameras=choices.cameras,
+        persons=choices.persons,
         all_kinds_url=query.url(type=None, subtype=None),
         field_names=[known.name for known in ASSET_FIELDS],
         sort_words=SORT_WORDS,

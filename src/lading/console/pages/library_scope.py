@@ -178,6 +178,7 @@ def assets_selection(filters: AssetFilter) -> str:
             beside=filters.beside,
             cover=filters.cover,
             camera=filters.camera,
+            person=filters.person,
             created_after=filters.created_after,
             created_before=filters.created_before,
             site=filters.site,

@@ -30,6 +30,7 @@ from lading.console.pages.forms import (
 )
 from lading.console.pages.people import PEOPLE, VIEWS
 from lading.console.parts import Console
+from lading.console.readers.asset_choices import photos_url
 from lading.console.readers.people import person_url, read_names
 from lading.console.readers.people_one import (
     ADVISED,
@@ -109,6 +110,7 @@ def person_page(
         query=query,
         here=here,
         found=found,
+        photos_url=photos_url(person_id),
         state=state,
         state_word=STATE_WORDS[state],
         tabs=[

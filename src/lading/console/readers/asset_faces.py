@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from lading.console.readers.asset_choices import photos_url
 from lading.console.readers.face_lines import FaceLine, face_lines, said_lines
 from lading.console.readers.people import person_url
 from lading.db import Database
@@ -35,6 +36,11 @@ class FaceMark:
     top: float
     width: float
     height: float
+
+    @property
+    def photos_url(self) -> str | None:
+        """The list of all photos of whose it is, or is thought to be."""
+        return None if self.person_id is None else photos_url(self.person_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

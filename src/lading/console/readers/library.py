@@ -27,7 +27,6 @@ from lading.library.browsing import (
     asset_facets,
     browse_assets,
     count_browsed,
-    list_cameras,
 )
 from lading.library.containers import (
     MemberCount,
@@ -86,6 +85,7 @@ ASSET_FIELDS: Final = (
     Field("beside", "Beside a picture", {"no": "left out", "yes": "only those"}),
     Field("cover", "Cover", {"present": "has one", "awaited": "awaited", "none": "none"}),
     Field("camera", "Camera"),
+    Field("person", "Person", kind="number"),
     Field("arrived_after", "Arrived from", kind="instant"),
     Field("arrived_before", "Arrived before", kind="instant"),
 )
@@ -253,6 +253,7 @@ def asset_filter(query: ListQuery, site: str | None = None) -> AssetFilter:
         beside=_yes_or_no(query.one("beside")),
         cover=CoverState(cover) if cover else None,
         camera=query.one("camera"),
+        person=query.number("person"),
         created_after=query.instant("arrived_after"),
         created_before=query.instant("arrived_before"),
         site=site,
@@ -286,12 +287,6 @@ def read_assets(
             prev_cursor=page.prev_cursor,
             site=filters.site,
         )
-
-
-def read_cameras(db: Database) -> list[str]:
-    """What a list of assets can be narrowed to, where there are photos."""
-    with db.read() as conn:
-        return list_cameras(conn)
 
 
 def read_containers(
