@@ -8,13 +8,17 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading.db import Database
 from lading.library.rules import FactsRefused
 from lading.media.rules import folded
+from lading.sorting.planning import Planner
+from lading.sorting.rules import Seat
 from lading.sorting.values import MoveState, Verdict
 from tests.sorting.scene import NOON, SortScene
 
@@ -82,3 +86,29 @@ def test_no_two_files_get_one_place_and_nothing_is_lost(
         scene.undo(run)
         assert scene.files(home) == before
         scene.require_whole(home)
+
+
+def test_many_that_ask_for_one_name_are_numbered_without_trying_all_numbers(
+    scene: SortScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = 120
+    for number in range(files):
+        scene.add(f"in/{number:03}.jpg")
+    scene.add("in/x.jpg", b"in/003.jpg")
+    scene.add("in/y.jpg", b"in/100.jpg")
+    looked: list[object] = []
+    look = Planner._look
+
+    def counted(self: Planner, *args: Any) -> Seat:
+        looked.append(args)
+        return look(self, *args)
+
+    monkeypatch.setattr(Planner, "_look", counted)
+    plan = scene.plan(scene.wanted("{year}{ext}"))
+    assert plan["in/000.jpg"].target_path == "2024.jpg"
+    for number in range(1, files):
+        assert plan[f"in/{number:03}.jpg"].target_path == f"2024_{number + 1:03}.jpg"
+    assert "2024_004.jpg" in plan["in/x.jpg"].why
+    assert "2024_101.jpg" in plan["in/y.jpg"].why
+    assert {plan[f"in/{n}"].verdict for n in ("x.jpg", "y.jpg")} == {Verdict.ALREADY_THERE}
+    assert len(looked) < files * 20

@@ -8,7 +8,7 @@ another one and each can be done, and taken back, by itself.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -29,10 +29,12 @@ from lading.sorting.rules import (
     Series,
     Shot,
     choose_number,
+    crowd_of,
     groups_of,
     is_media,
     is_passed_over,
     is_text,
+    names_of_stem,
     nearest_place,
     order_key,
     pairs_of,
@@ -41,12 +43,13 @@ from lading.sorting.rules import (
     split_name,
 )
 from lading.sorting.taken import Taken
-from lading.sorting.tree import SortTree, split_path
+from lading.sorting.tree import SortTree, is_of_one, split_path
 from lading.sorting.values import PlannedFile, Verdict, Wanted
-from lading.storage.roots import PathEscapesRoot, ReadFault
+from lading.storage.roots import PathEscapesRoot
 from lading.storage.transfer import TransferMeter, Unmetered, hash_file
 
 _LISTINGS_KEPT: Final = 64
+_CROWDED_FROM: Final = 16
 _UNKNOWN_CAMERA: Final = "unknown camera"
 
 
@@ -121,7 +124,7 @@ class Planner:
                 try:
                     files, folders = self._listed(folder, first=first)
                 except SourceError as error:
-                    if first or not _is_of_one(error):
+                    if first or not is_of_one(error):
                         raise
                     yield from self._unlisted(folder, error)
                     continue
@@ -144,16 +147,17 @@ class Planner:
                     continue
         return files, folders
 
+    def _recorded_in(self, folder: str) -> dict[str, PlacedPhoto]:
+        with self._db.read() as conn:
+            return photos_in(conn, self._source.name, folder)
+
     def _unlisted(self, folder: str, error: SourceError) -> Iterator[PlannedFile]:
         """What is recorded right in a folder that cannot be listed; it holds up no other (C4)."""
-        with self._db.read() as conn:
-            recorded = photos_in(conn, self._source.name, folder)
-        for name, one in sorted(recorded.items()):
+        for name, one in sorted(self._recorded_in(folder).items()):
             yield _left(folder, _File(name, one.stamp, one, one.sha256), str(error))
 
     def _folder(self, folder: str, found: Mapping[str, FileStamp]) -> Iterator[PlannedFile]:
-        with self._db.read() as conn:
-            recorded = photos_in(conn, self._source.name, folder)
+        recorded = self._recorded_in(folder)
         for name in sorted(recorded.keys() - found.keys()):
             one = recorded[name]
             yield _left(folder, _File(name, one.stamp, one, one.sha256), "it is not there any more")
@@ -180,7 +184,7 @@ class Planner:
                 files = [self._with_content(folder, file) for file in files]
                 yield from self._seated(folder, group, files, stays=stays)
             except SourceError as error:
-                if not _is_of_one(error):
+                if not is_of_one(error):
                     raise
                 reason = str(error)
             else:
@@ -227,10 +231,11 @@ class Planner:
                 yield _planned(folder, file, group, verdict=Verdict.IN_PLACE, path=None, why=why)
         if seat is Seat.FREE:
             stem = series.path(number, "")
-            self._taken.name_so(stem, len(_of_stem(series, number, group)))
-        if series.width is not None and seat is Seat.FREE:
-            self._taken.given(_row(series), number + 1)
-            self._taken.remember(_row(series), _content(files), number)
+            self._taken.name_so(stem, len(names_of_stem(series, number, group)))
+        if seat is Seat.FREE and (series.width is not None or number >= _CROWDED_FROM):
+            row = series.row if series.width is not None else crowd_of(series, group)
+            self._taken.given(row, number + 1)
+            self._taken.remember(row, _content(files), number)
 
     def _shot(self, folder: str, group: Group, files: Sequence[_File]) -> tuple[Shot, str]:
         """What the pattern can say of a group: by its main file, else by the first that says."""
@@ -299,18 +304,35 @@ class Planner:
         first = 1
         if series.width is not None:
             self._remember_row(series)
-            same = self._taken.number_with(_row(series), _content(files))
+            same = self._taken.number_with(series.row, _content(files))
             if same is not None and set(look(same)) <= {Seat.SAME}:
                 return series, same, Seat.SAME
-            first = self._taken.next_number(_row(series)) or 1
+            first = self._taken.next_number(series.row) or 1
+        else:
+            same, first = self._in_crowd(crowd_of(series, group), files, look)
+            if same is not None:
+                return series, same, Seat.SAME
         found = choose_number(look, first)
         if found is None:
             raise MoveRefused("There is no number left for this name", subject=group.main)
         return series, *found
 
+    def _in_crowd(
+        self, crowd: str, files: Sequence[_File], look: Callable[[int], Sequence[Seat]]
+    ) -> tuple[int | None, int]:
+        """Where a group lies already, and the first number to try: of a name that very many ask
+        for, each would else try all numbers before.
+        """
+        first = self._taken.next_number(crowd)
+        if first is None:
+            return None, 1
+        tried = [*range(1, _CROWDED_FROM), self._taken.number_with(crowd, _content(files))]
+        same = (n for n in tried if n is not None and set(look(n)) <= {Seat.SAME})
+        return next(same, None), first
+
     def _remember_row(self, series: Series) -> None:
         """Take note once of the content that a counted row has on the disk already."""
-        row = _row(series)
+        row = series.row
         if row in self._known_rows:
             return
         self._known_rows[row] = None
@@ -341,7 +363,7 @@ class Planner:
 
         Two files of one name but for the ending are a pair, or may be; three of two groups are not.
         """
-        ours = _of_stem(series, number, group)
+        ours = names_of_stem(series, number, group)
         stem = folded(series.stem(number))
         theirs = len(self._listing(series.folder).stems.get(stem, set()) - ours)
         theirs += self._taken.named_so(series.path(number, ""))
@@ -415,18 +437,6 @@ class Planner:
         return [path for path, is_folder in listed if is_folder]
 
 
-def _is_of_one(error: SourceError) -> bool:
-    """Whether a fault is that of one file or folder: a bad sector stays one, however often."""
-    return isinstance(error, ReadFault) or not error.transient
-
-
-def _of_stem(series: Series, number: int, group: Group) -> set[str]:
-    """The folded names that a group would have, of those that differ in the ending alone."""
-    stem = series.stem(number)
-    names = {folded(stem + tail) for tail in group.tails.values()}
-    return {name for name in names if split_name(name)[0] == folded(stem)}
-
-
 def _hindrance(files: Sequence[_File]) -> str | None:
     """Why a group stays as it is, whatever the pattern says."""
     recorded = [file.recorded for file in files if file.recorded is not None]
@@ -483,10 +493,6 @@ def _left(folder: str, file: _File, why: str, main: str | None = None) -> Planne
 
 def _content(files: Sequence[_File]) -> str:
     return files[0].sha256 or ""
-
-
-def _row(series: Series) -> str:
-    return f"{series.folder}/{series.before}\0{series.after}\0{series.width}"
 
 
 def _join(folder: str, name: str) -> str:

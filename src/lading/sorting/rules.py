@@ -230,6 +230,11 @@ class Series:
             stem = self.before if number == 1 else f"{self.before}_{number:03d}"
         return clean_name(stem)
 
+    @property
+    def row(self) -> str:
+        """What tells it from other series."""
+        return f"{self.folder}/{self.before}\0{self.after}\0{self.width}"
+
     def path(self, number: int, tail: str) -> str:
         """The path of this number with that ending."""
         name = self.stem(number) + tail
@@ -376,6 +381,18 @@ def _depth(name: str, parents: Mapping[str, str]) -> int:
     while name in parents and depth < len(parents) + 1:
         name, depth = parents[name], depth + 1
     return depth
+
+
+def names_of_stem(series: Series, number: int, group: Group) -> set[str]:
+    """The folded names that a group would have, of those that differ in the ending alone."""
+    stem = series.stem(number)
+    names = {folded(stem + tail) for tail in group.tails.values()}
+    return {name for name in names if split_name(name)[0] == folded(stem)}
+
+
+def crowd_of(series: Series, group: Group) -> str:
+    """What tells groups that ask for the same names from others: their series and endings."""
+    return "\0".join((series.row, *sorted(map(folded, group.tails.values()))))
 
 
 class Seat(StrEnum):

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from lading.base.errors import SourceError
 from lading.library.photo_values import FileStamp
 from lading.sorting.errors import MoveFailed, MoveRefused
-from lading.storage.roots import FileMissing, PathEscapesRoot, SafeRoot, split_relative
+from lading.storage.roots import FileMissing, PathEscapesRoot, ReadFault, SafeRoot, split_relative
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -120,6 +121,11 @@ class SortTree:
             yield from self.root.names(folder)
         except FileMissing:
             return
+
+
+def is_of_one(error: SourceError) -> bool:
+    """Whether a fault is that of one file or folder: a bad sector stays one, however often."""
+    return isinstance(error, ReadFault) or not error.transient
 
 
 def split_path(relative: str) -> tuple[str, str]:
