@@ -118,6 +118,7 @@ DETAILS = (
     "/photos/folders/home/2024/garden",
     "/people/{person}",
     "/people/{person}?state=confirmed",
+    "/library/assets?person={person}",
     "/people/{person}/merge?into=2",
     "/photos/sorting/preview?source=home",
     "/photos/sorting/preview?source=home&show=undated",
