@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from lading.base.errors import LadingError
 from lading.console.parts import Console
+from lading.console.readers.people import NAMES_MAX
 from lading.console.vocabulary import JOB_LOOKS, Look
 from lading.db.keyset import BadCursor
 from lading.jobs.states import UNFINISHED_JOB_STATES, JobState
@@ -130,7 +131,7 @@ def read_lab(console: Console, *, cursor: str | None = None, limit: int = 20) ->
         found = list_runs(conn, before=number_of(cursor), limit=limit + 1)
         runs = run_lines(conn, found[:limit], held.settings)
         versions = settings_versions(conn, limit=_VERSIONS_SHOWN)
-        people = list_persons(conn)
+        people = list_persons(conn)[:NAMES_MAX]
     return LabPage(
         held=held,
         versions=versions,
