@@ -343,12 +343,12 @@ def test_a_folder_with_many_in_it_may_be_renamed_without_the_guard_asking(
 ) -> None:
     limits = GuardLimits(vanish_share_max=0.0, vanish_items_max=2)
     installation = installed(sqlite_database, bench, tmp_path, limits)
-    rename_many(bench, 8)
+    rename_many(bench, 4)
     installation.take_in()
     (bench.root / "trip").rename(bench.root / "Trip to Crete")
     bench.settle(bench.root)
     installation.take_in()
-    assert len(files(installation)) == 9
+    assert len(files(installation)) == 5
     assert trashed(installation) == 0
     # All of it under a new folder: nothing is where it was, and all of it is there.
     (bench.root / "all").mkdir()
@@ -365,7 +365,7 @@ def test_only_what_is_found_again_counts_as_moved(
 ) -> None:
     limits = GuardLimits(vanish_share_max=0.0, vanish_items_max=2)
     installation = installed(sqlite_database, bench, tmp_path, limits)
-    rename_many(bench, 8)
+    rename_many(bench, 4)
     installation.take_in()
     (bench.root / "trip").rename(bench.root / "moved")
     for number in range(3):
@@ -378,7 +378,7 @@ def test_only_what_is_found_again_counts_as_moved(
     bench.write("kept/1.jpg")
     with pytest.raises(ScanNotBelieved, match="unmounted"):
         scan(installation, None)
-    assert len(files(installation)) == 9
+    assert len(files(installation)) == 5
 
 
 def test_another_root_with_the_same_content_under_other_names_is_not_believed(

@@ -21,6 +21,7 @@ from lading.library.photo_places import PlacedPhoto, photo_at, photos_in
 from lading.library.photo_values import FilePlace, FileStamp
 from lading.media.rules import folded, sidecar_kind
 from lading.sorting.errors import MoveRefused
+from lading.sorting.names import is_media, is_text, pairs_of
 from lading.sorting.rules import (
     Group,
     NamedPlace,
@@ -31,13 +32,10 @@ from lading.sorting.rules import (
     choose_number,
     crowd_of,
     groups_of,
-    is_media,
     is_passed_over,
-    is_text,
     names_of_stem,
     nearest_place,
     order_key,
-    pairs_of,
     parse_pattern,
     series_of,
     split_name,
