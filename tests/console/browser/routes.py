@@ -229,6 +229,8 @@ class Places:
 
 def data_for(route: str) -> str:
     """What a page is looked at with, so that it has something to show."""
+    if "{person}" in route:
+        return PEOPLE
     named = (name for name in (ARCHIVE, RECORDINGS, PHOTOS, PEOPLE) if route.startswith(f"/{name}"))
     return next(named, "busy")
 
