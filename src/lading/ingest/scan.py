@@ -132,9 +132,7 @@ def scan(
     covered = scope.covered(known)
 
     def refuse(refusal: ScanRefusal, known: int, vanished: int, root: str | None = None) -> None:
-        event = scan_scope.refused(
-            scope, refusal, known=known, vanished=vanished, root_identity=root
-        )
+        event = scan_scope.refused(scope, refusal, known=known, vanished=vanished, root=root)
         if not dry_run:
             with parts.db.write() as conn:
                 chain.append(conn, event, actor=actor, source=source_name, job_id=job_id)
@@ -143,8 +141,7 @@ def scan(
         with source_faults(source_name):
             identity = source.identity()
             report, seen, vanished = _walk(source_name, scope, known, covered, on_found)
-            # A disk that went while its tree was walked leaves folders that only seem to be gone.
-            require_same_root(source, identity)
+            require_same_root(source, identity)  # else what it missed only seems to be gone
             scan_scope.require_there(scope, found=report.found, covered=covered)
             settled = _settled(scope, known, vanished)
             vanished -= settled

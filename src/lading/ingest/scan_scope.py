@@ -142,12 +142,10 @@ def finished(
 
 
 def refused(
-    scope: Scope, refusal: ScanRefusal, *, known: int, vanished: int, root_identity: str | None
+    scope: Scope, refusal: ScanRefusal, *, known: int, vanished: int, root: str | None
 ) -> Event:
     """The event of a scan that the guard stopped."""
     facts = {"known": known, "vanished": vanished, "threshold": refusal.threshold}
     if scope.folder is None:
-        return ScanRefused(reason=refusal.code, root_identity=root_identity, **facts)
-    return FolderScanRefused(
-        folder=scope.folder, reason=refusal.code, root_identity=root_identity, **facts
-    )
+        return ScanRefused(reason=refusal.code, root_identity=root, **facts)
+    return FolderScanRefused(folder=scope.folder, reason=refusal.code, root_identity=root, **facts)
