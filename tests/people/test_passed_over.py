@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from lading.db import Database
 from lading.db.keyset import BadCursor
@@ -13,11 +14,13 @@ from lading.ledger.queries import list_events
 from lading.library.face_lists import (
     FaceFilter,
     count_said,
+    count_suggested,
     count_unassigned,
     last_found,
     locations,
     newest_confirmed,
     passed_over,
+    said_by_person,
     said_faces,
     unassigned_faces,
 )
@@ -35,12 +38,15 @@ from lading.library.people import (
 from lading.library.people_queries import (
     asset_faces,
     decisions,
+    faces_of_person,
     faces_to_match,
     list_persons,
     unidentified_faces,
     with_unidentified_face,
 )
 from lading.library.people_tables import BY_ENGINE, FaceState
+from lading.library.statements import moment
+from lading.library.tables import asset
 from lading.people.detecting import save_found
 from tests.people.library import SOURCE, a_face, a_scan, add_faces, add_photo, digest_of
 from tests.people.test_decisions import suggestion
@@ -178,3 +184,27 @@ def test_what_is_taken_back_is_suggested_again_if_the_engine_would_still_go_by_i
         save_found(photo, a_scan(*(a_face(slot) for slot in (1, 3, 5)), key="k2"), conn)
         take_back(three)
         assert states(three) == []
+
+
+def test_nobody_is_asked_about_a_photo_in_the_trash(database: Database) -> None:
+    with database.write() as conn:
+        anna = add_person(conn, "Anna", actor=ME)
+        kept, trashed = (add_photo(conn, "album", name) for name in ("1.jpg", "2.jpg"))
+        (own,) = add_faces(conn, kept, [a_face(1)])
+        one, two, three = add_faces(conn, trashed, [a_face(1), a_face(3), a_face(5)])
+        image = add_reference(conn, anna, own, actor=ME)
+        save_suggestions(conn, [one], [suggestion(conn, one, anna, image)], {anna.id})
+        confirm_faces(conn, anna, [two], actor=ME)
+        for at, asked in ((moment(conn), 0), (None, 1)):
+            conn.execute(update(asset).where(asset.c.id == trashed).values(deleted_at=at))
+            found = said_faces(conn, [anna.id], FaceState.SUGGESTED).faces
+            assert [face.id for face, _ in found] == [one] * asked
+            assert faces_of_person(conn, anna.id, FaceState.SUGGESTED) == found
+            assert waiting(conn) == [three] * asked
+            counts = count_said(conn, [anna.id])
+            assert counts[FaceState.SUGGESTED].value == count_suggested(conn).value == asked
+            (summary,) = list_persons(conn)
+            assert summary.suggested == asked
+            assert said_by_person(conn, [anna.id]).get((anna.id, FaceState.SUGGESTED), 0) == asked
+            # What people said of it is told all the same.
+            assert summary.confirmed == counts[FaceState.CONFIRMED].value == 2

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from lading.db.counting import Count, count_capped, count_each_capped
 from lading.db.keyset import Key, fetch_page
 from lading.library.faces import CURRENT
-from lading.library.people_queries import FACES, decision_of, stored, unidentified
+from lading.library.people_queries import FACES, decidable, decision_of, stored, unidentified
 from lading.library.people_tables import FaceState, face, face_person, face_scan, person
 from lading.library.people_values import Decision, StoredFace
 from lading.library.photo_queries import in_folder
@@ -97,7 +97,7 @@ def said_faces(
     order = [Key(said.face_id, descending=True), Key(said.person_id)]
     if state is FaceState.SUGGESTED:
         order = [Key(said.distance, descending=True), *order]
-    query = select(face_person).where(said.person_id.in_(persons), said.state == state)
+    query = select(face_person).where(said.person_id.in_(persons), said.state == state, decidable())
     page = fetch_page(conn, query, order, cursor=cursor, limit=limit)
     faces = faces_by_id(conn, (row.face_id for row in page.rows))
     return SaidPage(
@@ -111,7 +111,9 @@ def count_said(conn: Connection, persons: Collection[int]) -> dict[FaceState, Co
     """How much is said of these numbers of one person, by state."""
     said = face_person.c
     asked: Mapping[FaceState, Select[Any]] = {
-        state: select(said.face_id).where(said.person_id.in_(persons), said.state == state)
+        state: select(said.face_id).where(
+            said.person_id.in_(persons), said.state == state, decidable()
+        )
         for state in FaceState
     }
     return count_each_capped(conn, asked)
@@ -125,7 +127,7 @@ def count_suggested(conn: Connection) -> Count:
     return count_capped(
         conn,
         select(said.face_id).where(
-            said.person_id.in_(everybody), said.state == FaceState.SUGGESTED
+            said.person_id.in_(everybody), said.state == FaceState.SUGGESTED, decidable()
         ),
     )
 
@@ -133,7 +135,8 @@ def count_suggested(conn: Connection) -> Count:
 def said_by_person(conn: Connection, persons: Collection[int]) -> dict[tuple[int, FaceState], int]:
     """How much is said of each of these, as numbered in what is said; 0 is left out."""
     said = face_person.c
-    query = select(said.person_id, said.state, func.count()).group_by(said.person_id, said.state)
+    query = select(said.person_id, said.state, func.count()).where(decidable())
+    query = query.group_by(said.person_id, said.state)
     return {
         (person_id, FaceState(state)): count
         for chunk in chunked(persons)

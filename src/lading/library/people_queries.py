@@ -257,7 +257,7 @@ def faces_of_person(
     certain = func.coalesce(face_person.c.distance, 0.0)
     query = (
         select(face_person)
-        .where(face_person.c.person_id.in_(group), face_person.c.state == state)
+        .where(face_person.c.person_id.in_(group), face_person.c.state == state, decidable())
         .order_by(certain.desc(), face_person.c.face_id)
         .limit(limit)
     )
@@ -305,7 +305,7 @@ def list_persons(conn: Connection, only: Collection[int] | None = None) -> list[
     said: dict[tuple[int, str], int] = {}
     counted = (
         select(face_person.c.person_id, face_person.c.state, func.count())
-        .where(face_person.c.state != FaceState.REFUSED)
+        .where(face_person.c.state != FaceState.REFUSED, decidable())
         .group_by(face_person.c.person_id, face_person.c.state)
     )
     images = (
@@ -342,6 +342,18 @@ def merged_into(conn: Connection, person_id: int) -> list[Person]:
     query = select(person.c.id).where(person.c.merged_into == person_id).order_by(person.c.name)
     persons = all_persons(conn)
     return [persons[each] for each in conn.scalars(query)]
+
+
+def decidable() -> ColumnElement[bool]:
+    """That what is said of a face is no suggestion about a photo that is in the trash."""
+    alive = (
+        select(face.c.id)
+        .join_from(face, face_scan, face_scan.c.id == face.c.scan_id)
+        .outerjoin(asset, asset.c.id == face_scan.c.asset_id)
+        .where(face.c.id == face_person.c.face_id, asset.c.deleted_at.is_(None))
+        .exists()
+    )
+    return or_(face_person.c.state != FaceState.SUGGESTED, alive)
 
 
 def unidentified() -> ColumnElement[bool]:
