@@ -52,6 +52,7 @@ KINDS: Final[Mapping[Resource, str]] = {
 
 _TRUE: Final = frozenset({"true", "yes", "1", "on"})
 _FALSE: Final = frozenset({"false", "no", "0", "off"})
+_NUMBER_MAX: Final = 2**63 - 1
 _ANY: Final = frozenset({"any", "all", ""})
 
 
@@ -161,6 +162,8 @@ def _one(name: str, kind: Any, text: str) -> Any:
             if at.tzinfo is None:
                 raise ValueError("a time with its offset from UTC")
             return at.astimezone(UTC)
+        if kind is int and abs(int(text)) > _NUMBER_MAX:
+            raise ValueError("a number that a row can have")
         return kind(text)
     except (ValueError, OverflowError) as error:
         words = [member.value for member in kind] if _is_words(kind) else []
