@@ -72,7 +72,7 @@ def test_every_command_that_changes_something_has_a_dry_run() -> None:
         *(f"recordings {name}" for name in ("list", "show", "query", "verify", "compare")),
         *(f"recordings catalog {name}" for name in ("check", "versions", "pointer")),
         "recordings participants list",
-        "photos runs",
+        *("photos runs", "people settings"),
         *(f"people {name}" for name in ("list", "show", "unidentified", "try", "judge")),
     }
     for path, command in all_commands():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 
 import pytest
 
@@ -17,6 +16,7 @@ from lading.console.readers.library import (
     AssetBadge,
 )
 from lading.console.readers.photo_facts import FROM_WORDS, REFUSAL_WORDS
+from lading.library.photo_values import FROM_SIDECAR
 from lading.library.tables import ContainerKind, FileRole
 from lading.media.facts import TimeOrigin, TimeRefusal
 from lading.media.rules import SIDECARS, Companion
@@ -30,14 +30,14 @@ from lading.media.rules import SIDECARS, Companion
         (BADGE_WORDS, AssetBadge),
         (CONTAINER_WORDS, ContainerKind),
         (CONTAINER_SECTIONS, ContainerKind),
-        (FROM_WORDS, TimeOrigin),
+        (FROM_WORDS, [*TimeOrigin, FROM_SIDECAR]),
         (REFUSAL_WORDS, TimeRefusal),
         (COMPANION_WORDS, set(Companion) - set(SIDECARS.values())),
     ],
     ids=["files", "renditions", "badges", "containers", "sections", "times", "refusals", "beside"],
 )
 def test_every_value_has_a_word_and_no_word_is_for_nothing(
-    words: Mapping[str, object], values: Iterable[StrEnum]
+    words: Mapping[str, object], values: Iterable[str]
 ) -> None:
     assert {str(value) for value in values} == {str(key) for key in words}
     assert all(words.values())

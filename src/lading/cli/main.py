@@ -57,7 +57,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         ),
     },
     "Keep photos": {
-        "photos": Entry("photos", "Sort photos into folders by date and place."),
+        "photos": Entry(
+            "photos", "Sort photos into folders by date and place, and correct their dates."
+        ),
         "people": Entry(
             "people", "Say who is in photos, and look after how people are recognised."
         ),

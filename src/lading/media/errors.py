@@ -40,9 +40,7 @@ class MediaTooLarge(MediaUnreadable):
     """Decoding it would take more than the limits allow, as a decompression bomb does."""
 
     code = "media_too_large"
-    next_step = (
-        "If it is meant to be so large, raise `pixels_max` of its source."
-    )
+    next_step = "If it is meant to be so large, raise `pixels_max` of its source."
 
 
 @contextmanager
