@@ -182,12 +182,12 @@ class SpawnedProcesses:
 
     def _send(self, member: _Member, call: Call, limit_s: float) -> bool:
         """Whether the process is still there to hear it."""
+        member.until_s = self._clock() + limit_s
         try:
             member.pipe.send(call)
         except OSError:
             self._end(member)
             return False
-        member.until_s = self._clock() + limit_s
         return True
 
     def _turn(self) -> None:
