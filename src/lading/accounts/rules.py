@@ -154,8 +154,8 @@ class Tries:
     age_s: float
 
 
-def blocked_for_s(tries: Tries | None, *, attempts_max: int, window_s: float) -> float | None:
+def blocked_for_s(tries: Tries, *, attempts_max: int, window_s: float) -> float | None:
     """For how long no further attempt is let through; None when one may be made now."""
-    if tries is None or tries.age_s >= window_s or tries.attempts < attempts_max:
+    if tries.age_s >= window_s or tries.attempts < attempts_max:
         return None
     return window_s - tries.age_s

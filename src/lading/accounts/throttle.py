@@ -5,8 +5,10 @@ An attempt is counted before it is known whether it is right, so that many at on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, exc, insert, select, update
 
@@ -78,39 +80,34 @@ def _is(scope: Scope, subject: str) -> tuple[ColumnElement[bool], ...]:
     return (_A.scope == scope.value, _A.subject_sha256 == fingerprint(subject))
 
 
-def _tries(conn: Connection, scope: Scope, subject: str) -> Tries | None:
-    row = conn.execute(
+def _tries(conn: Connection, scope: Scope, subject: str) -> Tries:
+    """The attempts so far, locked. Many first ones at once wait for each other here."""
+    query = (
         select(_A.attempts, _A.begun_at, now().label("at"))
         .where(*_is(scope, subject))
         .with_for_update()
-    ).one_or_none()
+    )
+    row = conn.execute(query).one_or_none()
     if row is None:
-        return None
+        values = {
+            "scope": scope.value,
+            "subject_sha256": fingerprint(subject),
+            "attempts": 0,
+            "begun_at": now(),
+        }
+        # Another attempt may have been the first.
+        with suppress(exc.IntegrityError), conn.begin_nested():
+            conn.execute(insert(sign_in_attempt).values(**values))
+        row = conn.execute(query).one()
     return Tries(row.attempts, (row.at - row.begun_at).total_seconds())
 
 
-def _add(conn: Connection, scope: Scope, subject: str, tries: Tries | None, window_s: float) -> int:
-    if tries is None:
-        try:
-            with conn.begin_nested():
-                conn.execute(
-                    insert(sign_in_attempt).values(
-                        scope=scope.value,
-                        subject_sha256=fingerprint(subject),
-                        attempts=1,
-                        begun_at=now(),
-                    )
-                )
-        except exc.IntegrityError:
-            pass  # another attempt was the first
-        else:
-            return 1
-    elif tries.age_s >= window_s:
-        conn.execute(
-            update(sign_in_attempt).where(*_is(scope, subject)).values(attempts=1, begun_at=now())
-        )
-        return 1
-    conn.execute(
-        update(sign_in_attempt).where(*_is(scope, subject)).values(attempts=_A.attempts + 1)
-    )
-    return 2 if tries is None else tries.attempts + 1
+def _add(conn: Connection, scope: Scope, subject: str, tries: Tries, window_s: float) -> int:
+    if tries.age_s >= window_s:
+        values: dict[str, Any] = {"attempts": 1, "begun_at": now()}
+        attempts = 1
+    else:
+        values = {"attempts": _A.attempts + 1}
+        attempts = tries.attempts + 1
+    conn.execute(update(sign_in_attempt).where(*_is(scope, subject)).values(**values))
+    return attempts
