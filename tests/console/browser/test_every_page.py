@@ -71,6 +71,7 @@ ALWAYS = frozenset(
     - {"/profile", "/go?q=lake", "/archive/objects", "/archive/objects?state=rejected"}
     - {"/about", "/operations", "/scans", "/recordings?state=local"}
     - {"/photos/folders", "/photos/duplicates?kind=same"}
+    - {"/people/unassigned?show=passed_over", "/people/lab/versions", "/library/events"}
 )
 """These are looked at in each run; the rest, and everything else here, in the slow one."""
 
