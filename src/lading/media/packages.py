@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -32,9 +33,19 @@ def _package(module: str, extra: str) -> Any:
         ) from error
 
 
-@cache
+_setting_up = threading.Lock()
+
+
 def vips() -> Any:
     """pyvips, for the process: known loaders alone, and nothing kept of pictures seen before."""
+    # A cache alone lets two threads in at first, and the second would block all loaders once more
+    # while the first decodes: its picture would be of no known format.
+    with _setting_up:
+        return _vips_set_up()
+
+
+@cache
+def _vips_set_up() -> Any:
     # Else libvips prints what it also raises, about every file that is damaged.
     os.environ.setdefault("VIPS_WARNING", "1")
     package = _package("pyvips", "media")
