@@ -181,7 +181,7 @@ def test_without_a_package_the_error_names_the_extra(
         data = write_video(tmp_path / "v.mov", frames=2).read_bytes()
     else:
         data = dng() if module == "rawpy" else encoded(scene(), _KIND_OF.get(module, "JPEG"))
-    loaders = {"pyvips": "vips", "pillow_heif": "heif", "av": "av", "rawpy": "raw"}
+    loaders = {"pyvips": "_vips_set_up", "pillow_heif": "heif", "av": "av", "rawpy": "raw"}
     getattr(packages, loaders[module]).cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra) as missing:
