@@ -9,9 +9,8 @@ STAMP := .venv/installed
 RUNNABLE := .venv/runnable
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXTRAS := postgres,mariadb,archive,catalog,media,raw,watch,faces,oidc,demo,test
-# Workers of pytest; each starts its own servers, which takes about a second. One more than two
-# cores, as a test waits for browsers and processes a fifth of its time.
-WORKERS ?= 3
+# Workers of pytest; each starts its own servers, which takes about a second.
+WORKERS ?= 2
 JUNIT := build/junit.xml
 
 .DEFAULT_GOAL := help
