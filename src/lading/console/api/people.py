@@ -44,6 +44,7 @@ from lading.console.parts import Console
 from lading.console.readers.people import PersonLine, read_people
 from lading.console.readers.people_one import PersonDetail, ReferenceLine, read_person
 from lading.library.people_values import Person
+from lading.people.jobs import Lined
 
 TAG: Final = "people"
 OPERATE: Final = Permission.OPERATE
@@ -367,7 +368,7 @@ def scan(
     """Jobs do it, one for each folder; matching follows."""
     with rehearsed(dry_run):
         lined = actions.scan(console, caller, data.source, data.folder, everything=data.everything)
-    return Done(dry_run=dry_run, result=LinedItem(scans=lined.scans, matches=lined.matches))
+    return Done(dry_run=dry_run, result=_lined(lined))
 
 
 @creates("/people/match", "Match faces with reference images", tag=TAG, permission=OPERATE)
@@ -381,7 +382,11 @@ def match(
     """Jobs do it, one for each person and folder."""
     with rehearsed(dry_run):
         lined = actions.match(console, caller, data.source, data.folder, person_id=data.person)
-    return Done(dry_run=dry_run, result=LinedItem(scans=lined.scans, matches=lined.matches))
+    return Done(dry_run=dry_run, result=_lined(lined))
+
+
+def _lined(lined: Lined) -> LinedItem:
+    return LinedItem(scans=lined.scans, matches=lined.matches)
 
 
 def _state(person: Person) -> PersonState:
